@@ -1,0 +1,220 @@
+"""Values on the wire: a request keeps the bytes it came in, an answer is bytes with a typed view on demand.
+
+The server only ever asks for bytes, Python callers ask for values; nothing here parses what nobody looks at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, Self, TypeVar
+
+import pydantic_core
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+T = TypeVar("T", bound=BaseModel)
+
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+DONE = b"data: [DONE]\n\n"
+
+# Inside a JSON string a quote is escaped, so `"model"` followed by a colon is always a key.
+_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+_MODEL_KEY = re.compile(rb'"model"\s*:')
+_ESCAPED_LETTER = re.compile(rb"\\u006[45cdfCDF]")  # a key may spell `model` with escapes
+
+
+class WireModel(BaseModel):
+    """A JSON object of an API: exact types, unknown fields kept."""
+
+    model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=(), hide_input_in_errors=True)
+
+
+class WireRequest(WireModel):
+    """A request addressed to a model. The bytes it was parsed from are what goes upstream."""
+
+    model: str
+
+    _body: bytes | None = PrivateAttr(default=None)
+
+    @classmethod
+    def from_body(cls, body: bytes) -> Self:
+        """Validate a JSON body and keep its bytes. Raises pydantic's ValidationError."""
+        request = cls.model_validate_json(body)
+        request._body = body
+        return request
+
+    def for_model(self, model: str) -> Self:
+        """The same request, addressed to `model`."""
+        copy = self.model_copy(update={"model": model})
+        if self._body is not None:
+            copy._body = replace_model(self._body, model)
+        return copy
+
+    def body(self) -> bytes:
+        """The JSON to send: the caller's own bytes where there are any, else the fields that were set."""
+        if self._body is None:
+            return self.model_dump_json(exclude_unset=True).encode()
+        return self._body
+
+
+@dataclass(slots=True)
+class ReplyMeta:
+    """What is known about an answer besides its content. headers: those to pass on to the caller, lower case."""
+
+    provider_id: str = ""
+    upstream_model: str = ""
+    upstream_request_id: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Reply(Generic[T]):
+    """A whole answer: bytes as they came, parsed on demand, or a value, encoded on demand."""
+
+    __slots__ = ("_body", "_value", "_value_type", "meta")
+
+    def __init__(self, value_type: type[T], meta: ReplyMeta, *, body: bytes | None = None, value: T | None = None) -> None:
+        self._value_type = value_type
+        self._body = body
+        self._value = value
+        self.meta = meta
+
+    @classmethod
+    def of(cls, value: T, meta: ReplyMeta | None = None) -> Reply[T]:
+        """An answer made in this process."""
+        return cls(type(value), meta or ReplyMeta(), value=value)
+
+    @property
+    def body(self) -> bytes:
+        """The JSON document."""
+        if self._body is None:
+            assert self._value is not None
+            self._body = self._value.model_dump_json(exclude_unset=True).encode()
+        return self._body
+
+    @property
+    def value(self) -> T:
+        """The typed answer."""
+        if self._value is None:
+            self._value = self._value_type.model_validate_json(self.body)
+        return self._value
+
+    def renamed(self, model: str) -> Reply[T]:
+        """This answer under the model id that the caller used."""
+        return Reply(self._value_type, self.meta, body=replace_model(self.body, model))
+
+
+class Stream(Generic[T]):
+    """An answer in parts. Iterating gives typed chunks; `blocks()` gives bytes. One of the two, once.
+
+    A stream that ends without an exception was complete. Whoever does not iterate to the end calls `aclose()`,
+    which reaches the socket.
+    """
+
+    __slots__ = ("_blocks", "_close", "_value_type", "meta")
+
+    def __init__(
+        self,
+        value_type: type[T],
+        meta: ReplyMeta,
+        blocks: AsyncGenerator[bytes, None],
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._value_type = value_type
+        self._blocks = blocks
+        self._close = close
+        self.meta = meta
+
+    @classmethod
+    def of(cls, value_type: type[T], values: AsyncIterator[T], meta: ReplyMeta | None = None) -> Stream[T]:
+        """A stream made in this process from chunks."""
+        return cls(value_type, meta or ReplyMeta(), _encode(values))
+
+    def blocks(self) -> AsyncGenerator[bytes, None]:
+        """Bytes of one or more whole SSE events each; the last block ends with `data: [DONE]`."""
+        return self._blocks
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for block in self._blocks:
+            for data in event_data(block):
+                if data != b"[DONE]":
+                    yield self._value_type.model_validate_json(data)
+
+    async def aclose(self) -> None:
+        """Stop, and release what feeds the stream."""
+        await self._blocks.aclose()
+        # A generator that was never started runs none of its own clean-up: `close` does it.
+        if self._close is not None:
+            await self._close()
+
+    def renamed(self, model: str) -> Stream[T]:
+        """This stream under the model id that the caller used."""
+        return Stream(self._value_type, self.meta, _rename(self._blocks, model), self.aclose)
+
+
+async def _encode(values: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
+    async for value in values:
+        yield b"data: " + value.model_dump_json(exclude_unset=True).encode() + b"\n\n"
+    yield DONE
+
+
+async def _rename(blocks: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes, None]:
+    """Replace the value of `model` in each event, many events at a time once the upstream's spelling is known."""
+    new = _model_member(model)
+    old = b""
+    async for block in blocks:
+        count = block.count(b'"model"')
+        if old and count == block.count(old) == block.count(b"data: {"):
+            yield block.replace(old, new)
+            continue
+        if not old and (match := _MODEL.search(block)):
+            old = match.group()
+        yield b"".join(_rename_event(event, model) for event in _split(block))
+
+
+def _rename_event(event: bytes, model: str) -> bytes:
+    if event.count(b'"model"') < 2:
+        return _MODEL.sub(lambda _: _model_member(model), event)
+    lines = event.removesuffix(b"\n\n").split(b"\n")
+    renamed = [b"data: " + replace_model(line[5:].strip(), model) if line[:6] == b"data: " else line for line in lines]
+    return b"\n".join(renamed) + b"\n\n"
+
+
+def _split(block: bytes) -> Iterator[bytes]:
+    start = 0
+    while (end := block.find(b"\n\n", start)) >= 0:
+        yield block[start : end + 2]
+        start = end + 2
+    if start < len(block):
+        yield block[start:]
+
+
+def event_data(block: bytes) -> Iterator[bytes]:
+    """The `data` of each SSE event in a block of whole events; comments and events without data are left out."""
+    for event in block.split(b"\n\n"):
+        if event.startswith(b"data: ") and b"\n" not in event:
+            yield event[6:]
+        elif event:
+            lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+            if lines:
+                yield b"\n".join(lines)
+
+
+def _model_member(model: str) -> bytes:
+    return b'"model":' + pydantic_core.to_json(model)
+
+
+def replace_model(document: bytes, model: str) -> bytes:
+    """A JSON object with the value of its top-level `model` replaced, and no other byte where that can be known.
+
+    Only a document that names `model` in several places, or spells keys with escapes, is decoded and encoded again.
+    """
+    match = _MODEL.search(document)
+    if match and len(_MODEL_KEY.findall(document)) == 1 and not _ESCAPED_LETTER.search(document):
+        return document[: match.start()] + _model_member(model) + document[match.end() :]
+    value = pydantic_core.from_json(document)
+    if not isinstance(value, dict) or not isinstance(value.get("model"), str):
+        return document
+    value["model"] = model
+    return pydantic_core.to_json(value)

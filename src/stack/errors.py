@@ -1,0 +1,310 @@
+"""The one tree of errors: who is at fault is the class, what happened is the message, what to do next ends it.
+
+    StackError
+    +- ConfigError          before serving; the command line prints it without a traceback
+    |  +- BadConfig, UnknownProvider, MissingPackage, ProviderLoadError
+    +- RequestError         the caller's fault, never retried
+    |  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, NotFound 404,
+    |     MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413, UnsupportedMediaType 415
+    +- ProviderUnavailable  503: a provider that did not start, or was switched off
+    +- ShuttingDown         503: the server is stopping
+    +- UpstreamError        the provider's fault
+       +- RateLimited 429, UpstreamTimeout 504, Unreachable 502, BadUpstreamReply 502, UpstreamRejected (own status)
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class StackError(Exception):
+    """Base of every error this package raises on purpose; itself it means a bug here (500)."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        if code is not None:
+            self.code = code
+
+    def envelope(self, request_id: str | None = None) -> dict[str, Any]:
+        """OpenAI's error body: `{"error": {"message", "type", "param", "code", "request_id"}}`."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+                "request_id": request_id,
+            }
+        }
+
+    def headers(self) -> dict[str, str]:
+        """Answer headers that belong to this error, such as Retry-After."""
+        return {}
+
+
+class ConfigError(StackError):
+    """What the operator wrote cannot be run."""
+
+    code = "config_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a configuration: `file:line:column: path: what, and what to do`."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
+        return where + (f"{self.path}: " if self.path else "") + self.message
+
+
+class BadConfig(ConfigError):
+    """Every problem of one configuration file, found in one pass, in the order of the file."""
+
+    code = "bad_config"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class UnknownProvider(ConfigError):
+    """A provider type that no row and no installed package declares."""
+
+    code = "unknown_provider"
+
+
+class MissingPackage(ConfigError):
+    """A provider whose packages are not installed."""
+
+    code = "missing_package"
+
+    def __init__(self, provider_type: str, packages: Sequence[str], missing: str | None = None) -> None:
+        what = f"`{missing}`, which is not installed" if missing else "packages that are not installed"
+        fix = f"run `pip install {shlex.join(packages or (missing or '',))}`"
+        super().__init__(f"`{provider_type}` needs {what}: {fix}")
+        self.packages = tuple(packages)
+
+
+class ProviderLoadError(ConfigError):
+    """A provider module that is there but cannot be used: a bug in it, or a broken contract."""
+
+    code = "provider_load_error"
+
+
+class RequestError(StackError):
+    """The caller's fault: the same request will fail again."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request"
+
+
+class InvalidRequest(RequestError):
+    """A request that does not parse, or does not have the shape of the API."""
+
+
+class UnsupportedParameter(RequestError):
+    """An option that this provider cannot honour; refused by name rather than ignored."""
+
+    code = "unsupported_parameter"
+
+
+class Unsupported(RequestError):
+    """A capability that the provider or model lacks."""
+
+    code = "unsupported"
+
+
+class Unauthorized(RequestError):
+    """No API key, or a wrong one."""
+
+    status = 401
+    code = "invalid_api_key"
+
+    def headers(self) -> dict[str, str]:
+        return {"www-authenticate": "Bearer"}
+
+
+class NotFound(RequestError):
+    """A route or resource that does not exist."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """A route that exists, asked with another method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
+    def headers(self) -> dict[str, str]:
+        return {"allow": ", ".join(self.allowed)}
+
+
+class RequestTimeout(RequestError):
+    """A caller who did not send the whole request in time."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class Conflict(RequestError):
+    """A resource that exists already, with other content."""
+
+    status = 409
+    code = "conflict"
+
+
+class PayloadTooLarge(RequestError):
+    """A body over the configured limit."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    """A body in a content type or encoding that this route does not read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class ProviderUnavailable(StackError):
+    """A provider that is configured but did not start; the reason is in the message and in `/v1/providers`."""
+
+    status = 503
+    code = "provider_unavailable"
+
+
+class ShuttingDown(StackError):
+    """The server stopped before this answer was complete."""
+
+    status = 503
+    code = "server_shutting_down"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamDetail:
+    """What the upstream itself said: stands in `error.upstream` as it came, secrets masked, text cut at 500 characters."""
+
+    status: int | None = None
+    code: str | None = None
+    type: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+
+
+class UpstreamError(StackError):
+    """The provider's fault. `phase` is where it happened: dns, connect, tls, send, read, parse or status."""
+
+    status = 502
+    type = "upstream_error"
+    code = "upstream_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider_id: str,
+        phase: str,
+        code: str | None = None,
+        status: int | None = None,
+        param: str | None = None,
+        type: str | None = None,
+        upstream: UpstreamDetail | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        self.provider_id = provider_id
+        self.phase = phase
+        self.upstream = upstream or UpstreamDetail()
+        self.retry_after = retry_after
+        if status is not None:
+            self.status = status
+        if type is not None:
+            self.type = type
+
+    def envelope(self, request_id: str | None = None) -> dict[str, Any]:
+        body = super().envelope(request_id)
+        seen = self.upstream
+        body["error"]["upstream"] = {
+            "provider": self.provider_id,
+            "phase": self.phase,
+            "status": seen.status,
+            "code": seen.code,
+            "type": seen.type,
+            "message": seen.message,
+            "request_id": seen.request_id,
+        }
+        return body
+
+    def headers(self) -> dict[str, str]:
+        headers: dict[str, str] = {"x-stack-provider": self.provider_id}
+        if self.retry_after is not None:
+            headers["retry-after"] = self.retry_after
+        if not self.retryable:
+            headers["x-should-retry"] = "false"
+        return headers
+
+
+class RateLimited(UpstreamError):
+    """The provider refuses for now; `retry_after` is its own Retry-After."""
+
+    status = 429
+    type = "requests"
+    code = "rate_limit_exceeded"
+    retryable = True
+
+
+class UpstreamTimeout(UpstreamError):
+    """No answer within a time limit of ours."""
+
+    status = 504
+    code = "upstream_timeout"
+    retryable = True
+
+
+class Unreachable(UpstreamError):
+    """No connection, or one that broke."""
+
+    code = "upstream_unreachable"
+    retryable = True
+
+
+class BadUpstreamReply(UpstreamError):
+    """An answer that is not what the API promises."""
+
+    code = "upstream_bad_response"
+    retryable = True
+
+
+class UpstreamRejected(UpstreamError):
+    """The provider answered with an error status of its own."""
+
+
+def nearest(name: str, known: Sequence[str] | Mapping[str, Any], count: int = 3) -> list[str]:
+    """The known names most like `name`, best first: for the "did you mean" of an error."""
+    import difflib
+
+    return difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)

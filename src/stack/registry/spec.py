@@ -1,0 +1,149 @@
+"""What a provider declares: its row (`ProviderSpec`), its settings (`ProviderConfig`), what it is handed (`Deps`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from stack.apis.inference import Inference
+
+API_NAMES = ("inference",)
+Kind = Literal["remote", "inline"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """One provider type, as plain data: everything that must be known before anything of it is imported.
+
+    provider_type: `remote::groq`, unique within its api. packages: requirements that pip resolves;
+    packages_no_deps: those whose declared dependencies are not wanted. needs: other APIs that it calls.
+    module: dotted path of the module that holds `Config` and the class that answers.
+    origin: the installed package that declares it, `stack` for our own.
+    """
+
+    api: str
+    provider_type: str
+    description: str
+    module: str
+    packages: tuple[str, ...] = ()
+    packages_no_deps: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    origin: str = "stack"
+
+    @property
+    def kind(self) -> str:
+        return self.provider_type.partition("::")[0]
+
+    @property
+    def name(self) -> str:
+        return self.provider_type.partition("::")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a registry list; its api is the list it stands in, its module follows from its name."""
+
+    kind: Kind
+    name: str
+    description: str
+    packages: tuple[str, ...] = ()
+    packages_no_deps: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    def spec(self, api: str) -> ProviderSpec:
+        return ProviderSpec(
+            api=api,
+            provider_type=f"{self.kind}::{self.name}",
+            description=self.description,
+            module=f"stack.providers.{self.kind}.{api}.{self.name.replace('-', '_')}",
+            packages=self.packages,
+            packages_no_deps=self.packages_no_deps,
+            needs=self.needs,
+        )
+
+
+def remote(name: str, description: str, **more: Any) -> Row:
+    """A row for a provider that calls a service."""
+    return Row("remote", name, description, **more)
+
+
+def inline(name: str, description: str, **more: Any) -> Row:
+    """A row for a provider that runs in this process."""
+    return Row("inline", name, description, **more)
+
+
+def env(variable: str, default: Any = ..., description: str = "", **more: Any) -> Any:
+    """A config field that samples and docs fill from an environment variable.
+
+    It only names the variable: nothing but the loader of run.yaml reads the environment. No default: required.
+    """
+    return Field(default, description=description, json_schema_extra={"env": variable}, **more)
+
+
+class ConfigModel(BaseModel):
+    """A model of something an operator writes: unknown keys are refused, text is taken for numbers."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=False, hide_input_in_errors=True)
+
+
+def env_name(info: FieldInfo) -> str | None:
+    """The variable that `env()` named for a field."""
+    extra = info.json_schema_extra
+    name = extra.get("env") if isinstance(extra, dict) else None
+    return name if isinstance(name, str) else None
+
+
+class ProviderConfig(ConfigModel):
+    """Settings of one provider instance; each field is declared once, with default, description and variable."""
+
+    @classmethod
+    def sample_run_config(cls) -> dict[str, Any]:
+        """What run.yaml shows for this provider: the fields that have a variable, as placeholders of it."""
+        sample: dict[str, Any] = {}
+        for name, info in cls.model_fields.items():
+            if (variable := env_name(info)) is None:
+                continue
+            if info.is_required():
+                sample[name] = f"${{env.{variable}}}"
+            else:
+                sample[name] = f"${{env.{variable}:={_as_text(info.default)}}}"
+        return sample
+
+
+def _as_text(default: Any) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(default).replace("$", "$$")
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What a provider is handed: the routers of the APIs (never other providers), a folder, a logger bound to its id."""
+
+    provider_id: str
+    inference: Inference
+    state_dir: Path
+    log: FilteringBoundLogger
+
+
+class Provider:
+    """A convenient base of a class that answers: keeps config and deps; both lifecycle methods are optional."""
+
+    def __init__(self, config: Any, deps: Deps) -> None:
+        self.config = config
+        self.deps = deps
+
+    async def initialize(self) -> None:
+        """Called once, before the first request."""
+
+    async def shutdown(self) -> None:
+        """Called once, after the last request; whoever opened something closes it here."""
