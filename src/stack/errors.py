@@ -1,15 +1,15 @@
 """The one tree of errors: who is at fault is the class, what happened is the message, what to do next ends it.
 
-    StackError
-    +- ConfigError          before serving; the command line prints it without a traceback
-    |  +- BadConfig, UnknownProvider, MissingPackage, ProviderLoadError
-    +- RequestError         the caller's fault, never retried
-    |  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, NotFound 404,
-    |     MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413, UnsupportedMediaType 415
-    +- ProviderUnavailable  503: a provider that did not start, or was switched off
-    +- ShuttingDown         503: the server is stopping
-    +- UpstreamError        the provider's fault
-       +- RateLimited 429, UpstreamTimeout 504, Unreachable 502, BadUpstreamReply 502, UpstreamRejected (own status)
+StackError
++- ConfigError          before serving; the command line prints it without a traceback
+|  +- BadConfig, UnknownProvider, MissingPackage, ProviderLoadError
++- RequestError         the caller's fault, never retried
+|  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, NotFound 404,
+|     MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413, UnsupportedMediaType 415
++- ProviderUnavailable  503: a provider that did not start, or was switched off
++- ShuttingDown         503: the server is stopping
++- UpstreamError        the provider's fault
+   +- RateLimited 429, UpstreamTimeout 504, Unreachable 502, BadUpstreamReply 502, UpstreamRejected (own status)
 """
 
 from __future__ import annotations

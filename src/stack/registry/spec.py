@@ -24,7 +24,8 @@ class ProviderSpec:
 
     provider_type: `remote::groq`, unique within its api. packages: requirements that pip resolves;
     packages_no_deps: those whose declared dependencies are not wanted. needs: other APIs that it calls.
-    module: dotted path of the module that holds `Config` and the class that answers.
+    module: dotted path of the module that holds `Config` and the class that answers; config_class: dotted path of
+    the settings where they are not `Config` of that module.
     origin: the installed package that declares it, `stack` for our own.
     """
 
@@ -35,6 +36,7 @@ class ProviderSpec:
     packages: tuple[str, ...] = ()
     packages_no_deps: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    config_class: str | None = None
     origin: str = "stack"
 
     @property

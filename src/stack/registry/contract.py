@@ -1,0 +1,85 @@
+"""Whether a provider keeps the contract of its API: checked when it is loaded, so that nothing is missing at a request."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from stack.errors import ProviderLoadError
+from stack.registry.discovery import import_module
+from stack.registry.spec import ProviderSpec
+
+FACTORIES = ("get_adapter_impl", "get_provider_impl")  # Llama Stack's names for a module-level factory
+
+
+def protocol(api: str) -> type:
+    """The protocol class of an API."""
+    from stack.apis.inference import Inference
+
+    return {"inference": Inference}[api]
+
+
+def protocol_methods(api: str) -> dict[str, Any]:
+    """The methods of an API's protocol, by name."""
+    return {name: f for name, f in vars(protocol(api)).items() if inspect.isfunction(f) and not name.startswith("_")}
+
+
+def load_provider_class(spec: ProviderSpec) -> Callable[..., Any]:
+    """The class (or Llama Stack factory) of a provider's module, called with `(config, deps)`.
+
+    Raises: MissingPackage, ProviderLoadError naming what is missing.
+    """
+    module = import_module(spec.module, spec)
+    for name in FACTORIES:
+        if inspect.isfunction(factory := vars(module).get(name)):
+            return factory
+    cls = _answering_class(module, spec)
+    if abstract := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise ProviderLoadError(f"`{cls.__name__}` of `{spec.provider_type}` does not implement {_listed(abstract)}")
+    check_methods(cls, spec)
+    return cls
+
+
+def _answering_class(module: ModuleType, spec: ProviderSpec) -> type:
+    methods = protocol_methods(spec.api)
+    package = module.__name__.partition(".")[0]
+    candidates = [
+        value
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and not name.startswith("_") and any(hasattr(value, method) for method in methods)
+    ]
+    own = [cls for cls in candidates if cls.__module__ == module.__name__]
+    if not own and package != "stack":  # a package of somebody else may keep the class in another of its modules
+        own = [cls for cls in candidates if cls.__module__.partition(".")[0] == package]
+    if len(own) != 1:
+        found = f"{len(own)} ({_listed([cls.__name__ for cls in own])})" if own else "none"
+        raise ProviderLoadError(
+            f"`{module.__name__}` must hold exactly one class that answers {spec.api}, found {found}"
+        )
+    return own[0]
+
+
+def check_methods(provider: Any, spec: ProviderSpec) -> None:
+    """Refuse a class or object whose methods are not those of the protocol. Raises: ProviderLoadError."""
+    label = provider.__name__ if inspect.isclass(provider) else type(provider).__name__
+    for name, declared in protocol_methods(spec.api).items():
+        method = getattr(provider, name, None)
+        if method is None:
+            raise ProviderLoadError(f"`{label}` of `{spec.provider_type}` has no method `{name}`")
+        if not inspect.iscoroutinefunction(method):
+            raise ProviderLoadError(f"`{label}.{name}` of `{spec.provider_type}` must be an `async def`")
+        bound = inspect.signature(method).parameters
+        expected = list(inspect.signature(declared).parameters)[1:]
+        actual = [p for p in bound.values() if p.name != "self" and p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+        takes_any = any(p.kind is p.VAR_POSITIONAL for p in bound.values())
+        if not takes_any and ([p.name for p in actual] != expected):
+            given = ", ".join(p.name for p in actual)
+            raise ProviderLoadError(
+                f"`{label}.{name}` of `{spec.provider_type}` takes ({given}), the protocol says ({', '.join(expected)})"
+            )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
