@@ -17,7 +17,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 
 class StackError(Exception):
@@ -26,7 +26,7 @@ class StackError(Exception):
     status: int = 500
     type: str = "server_error"
     code: str = "internal_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -206,7 +206,7 @@ class ShuttingDown(StackError):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamDetail:
-    """What the upstream itself said: stands in `error.upstream` as it came, secrets masked, text cut at 500 characters."""
+    """What the upstream itself said, for `error.upstream`: as it came, secrets masked, text cut at 500 characters."""
 
     status: int | None = None
     code: str | None = None

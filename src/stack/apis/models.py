@@ -13,13 +13,14 @@ ModelType = Literal["llm", "embedding", "rerank"]
 class Model(BaseModel):
     """A model that one provider serves.
 
+    model_type: None when the upstream does not tell.
     model_id: what callers say (`groq/llama-3.1-8b`); provider_model_id: what the upstream is told (`llama-3.1-8b`).
     """
 
     model_id: str
     provider_id: str
     provider_model_id: str
-    model_type: ModelType = "llm"
+    model_type: ModelType | None = None
     created: int = 0
     owned_by: str = ""
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Whether a provider keeps the contract of its API: checked when it is loaded, so that nothing is missing at a request."""
+"""Whether a provider keeps the contract of its API: checked at load, so that nothing is missing at a request."""
 
 from __future__ import annotations
 

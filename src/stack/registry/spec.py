@@ -129,7 +129,7 @@ def _as_text(default: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What a provider is handed: the routers of the APIs (never other providers), a folder, a logger bound to its id."""
+    """What a provider is handed: routers of the APIs (never other providers), a folder, a logger bound to its id."""
 
     provider_id: str
     inference: Inference
