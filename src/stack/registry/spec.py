@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -103,7 +103,12 @@ def env_name(info: FieldInfo) -> str | None:
 
 
 class ProviderConfig(ConfigModel):
-    """Settings of one provider instance; each field is declared once, with default, description and variable."""
+    """Settings of one provider instance; each field is declared once, with default, description and variable.
+
+    switch: the field whose variable, when set, switches a remote provider on in a distribution.
+    """
+
+    switch: ClassVar[str] = "api_key"
 
     @classmethod
     def sample_run_config(cls) -> dict[str, Any]:
