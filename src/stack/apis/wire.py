@@ -28,11 +28,15 @@ _ESCAPED_LETTER = re.compile(rb"\\u006[45cdfCDF]")  # a key may spell `model` wi
 class WireModel(BaseModel):
     """A JSON object of an API: exact types, unknown fields kept."""
 
-    model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=(), hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="allow", strict=True, serialize_by_alias=True, protected_namespaces=(), hide_input_in_errors=True
+    )
 
 
 class WireRequest(WireModel):
     """A request addressed to a model. The bytes it was parsed from are what goes upstream."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     model: str
 
@@ -74,7 +78,9 @@ class Reply(Generic[T]):
 
     __slots__ = ("_body", "_value", "_value_type", "meta")
 
-    def __init__(self, value_type: type[T], meta: ReplyMeta, *, body: bytes | None = None, value: T | None = None) -> None:
+    def __init__(
+        self, value_type: type[T], meta: ReplyMeta, *, body: bytes | None = None, value: T | None = None
+    ) -> None:
         self._value_type = value_type
         self._body = body
         self._value = value
