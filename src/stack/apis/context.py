@@ -19,8 +19,6 @@ class RequestContext:
     request_id: str = ""
     deadline: float | None = None
     provider_data: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    user: str | None = None
 
 
 EMPTY = RequestContext()

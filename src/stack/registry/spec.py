@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -134,11 +133,10 @@ def _as_text(default: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What a provider is handed: routers of the APIs (never other providers), a folder, a logger bound to its id."""
+    """What a provider is handed: the routers of the APIs (never other providers) and a logger bound to its id."""
 
     provider_id: str
     inference: Inference
-    state_dir: Path
     log: FilteringBoundLogger
 
 

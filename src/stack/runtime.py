@@ -1,0 +1,120 @@
+"""The runtime: from a loaded run.yaml to running providers behind routers, and back down again."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+
+from stack.apis.inference import Inference, Model
+from stack.errors import ConfigError, StackError
+from stack.registry.contract import check_methods, load_provider_class
+from stack.registry.spec import Deps
+from stack.routing.inference import InferenceRouter
+from stack.routing.instance import Instance
+
+if TYPE_CHECKING:
+    from stack.config.models import ProviderInstance, RunConfig
+
+log = structlog.get_logger("stack")
+
+
+class Runtime:
+    """A stack. Start it once and stop it once, or use `async with`."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.instances = [_instance(entry) for entries in config.providers.values() for entry in entries]
+        registered = [
+            Model(
+                model_id=entry.model_id,
+                provider_id=entry.provider_id,
+                provider_model_id=entry.provider_model_id or entry.model_id,
+                model_type=entry.model_type,
+                owned_by=entry.provider_id,
+                metadata=entry.metadata,
+            )
+            for entry in config.models
+        ]
+        # Routers exist before any provider, so that each can be handed all of them.
+        self.inference: Inference = InferenceRouter(self._of("inference"), registered, log)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def _of(self, api: str) -> list[Instance[Any]]:
+        return [instance for instance in self.instances if instance.api == api]
+
+    async def start(self, *, strict: bool = False) -> None:
+        """Load and initialise every provider; one that fails is marked so and the rest serves.
+
+        strict: a provider that fails raises ConfigError instead.
+        """
+        await asyncio.gather(*(self._start(instance) for instance in self.instances))
+        failed = [f"provider `{i.provider_id}`: {i.reason}" for i in self.instances if i.status == "failed"]
+        if strict and failed:
+            await self.stop()
+            raise ConfigError("\n".join(failed))
+        task = asyncio.create_task(self.inference.list_models())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self, instance: Instance[Any]) -> None:
+        if instance.status == "failed":
+            log.error("provider failed", provider=instance.provider_id, reason=instance.reason)
+            return
+        bound = log.bind(provider=instance.provider_id)
+        try:
+            make = load_provider_class(instance.spec)
+            made = make(instance.config, Deps(instance.provider_id, self.inference, bound))
+            provider = await made if inspect.isawaitable(made) else made
+            check_methods(provider, instance.spec)
+            initialize = getattr(provider, "initialize", None)
+            if initialize is not None:
+                await initialize()
+        except StackError as error:
+            instance.fail(error.message)
+            bound.error("provider failed", reason=error.message)
+        except Exception as error:
+            instance.fail(f"{type(error).__name__} while it started: {error}")
+            bound.error("provider failed", exc_info=True)
+        else:
+            instance.provider = provider
+
+    async def stop(self) -> None:
+        """Stop every provider that was started; a failing one does not keep the others up."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        assert isinstance(self.inference, InferenceRouter)
+        await self.inference.routes.stop()
+        for instance in self.instances:
+            provider, instance.provider = instance.provider, None
+            shutdown = getattr(provider, "shutdown", None)
+            if shutdown is None:
+                continue
+            try:
+                await shutdown()
+            except Exception:
+                log.warning("provider did not stop cleanly", provider=instance.provider_id, exc_info=True)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+
+def _instance(entry: ProviderInstance) -> Instance[Any]:
+    allowed = getattr(entry.config, "allowed_models", None)
+    instance: Instance[Any] = Instance(
+        api=entry.api,
+        provider_id=entry.provider_id,
+        spec=entry.spec,
+        config=entry.config,
+        allowed=None if allowed is None else frozenset(allowed),
+    )
+    if entry.error is not None:
+        instance.fail(entry.error.message)
+    return instance

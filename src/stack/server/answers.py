@@ -1,0 +1,89 @@
+"""What leaves: replies, streams and errors as ASGI messages."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pydantic_core
+
+from stack.apis.wire import EVENT_STREAM, JSON, Reply, ReplyMeta, Stream
+from stack.errors import ShuttingDown, StackError
+from stack.server.requests import Send
+
+Headers = list[tuple[bytes, bytes]]
+_JSON = (b"content-type", JSON.encode())
+_EVENTS = (b"content-type", EVENT_STREAM.encode())
+
+
+def _value(text: str) -> bytes:
+    """A header value: one line of Latin-1."""
+    return text.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
+
+
+def _meta_headers(meta: ReplyMeta, request_id: str) -> Headers:
+    headers = [
+        (b"x-request-id", request_id.encode()),
+        (b"x-stack-provider", _value(meta.provider_id)),
+        (b"x-stack-upstream-model", _value(meta.upstream_model)),
+    ]
+    if meta.upstream_request_id:
+        headers.append((b"x-stack-upstream-request-id", _value(meta.upstream_request_id)))
+    headers += [(name.encode("latin-1"), _value(value)) for name, value in meta.headers.items()]
+    return headers
+
+
+async def send_bytes(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """A whole answer."""
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_reply(send: Send, reply: Reply[Any], request_id: str) -> None:
+    """A provider's whole answer."""
+    await send_bytes(send, 200, [_JSON, *_meta_headers(reply.meta, request_id)], reply.body)
+
+
+async def send_stream(send: Send, stream: Stream[Any], request_id: str) -> None:
+    """A provider's stream; one that breaks ends with an error event and never with `[DONE]`."""
+    headers = [_EVENTS, (b"cache-control", b"no-cache"), *_meta_headers(stream.meta, request_id)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    last = b""
+    try:
+        async for block in stream.blocks():
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+    except StackError as error:
+        last = error_event(error, request_id)
+        raise
+    except asyncio.CancelledError:
+        last = error_event(ShuttingDown("the server stopped before the answer was complete"), request_id)
+        raise
+    except Exception:
+        last = error_event(internal_error(), request_id)
+        raise
+    finally:
+        await stream.aclose()
+        await send({"type": "http.response.body", "body": last})
+
+
+def internal_error() -> StackError:
+    """What a caller is told of a bug in this project."""
+    return StackError("an internal error: the server's log tells more under this request id")
+
+
+def json_of(error: StackError, request_id: str) -> bytes:
+    """An error in OpenAI's envelope."""
+    return pydantic_core.to_json(error.envelope(request_id))
+
+
+def error_event(error: StackError, request_id: str) -> bytes:
+    """The event that ends a broken stream."""
+    return b"data: " + json_of(error, request_id) + b"\n\n"
+
+
+async def send_error(send: Send, error: StackError, request_id: str) -> None:
+    """A refusal."""
+    headers = [_JSON, (b"x-request-id", request_id.encode())]
+    headers += [(name.encode(), _value(value)) for name, value in error.headers().items()]
+    await send_bytes(send, error.status, headers, json_of(error, request_id))

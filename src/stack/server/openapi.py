@@ -1,0 +1,93 @@
+"""`/openapi.json`: FastAPI's list of routes, with the schemas that the routes really take and give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from stack.apis.inference import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    Completion,
+    CompletionRequest,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+)
+from stack.server import schemas
+
+_REF = "#/components/schemas/"
+_REQUESTS: dict[str, type[BaseModel]] = {
+    "/v1/chat/completions": ChatCompletionRequest,
+    "/v1/completions": CompletionRequest,
+    "/v1/embeddings": EmbeddingsRequest,
+}
+_STREAMS: dict[str, type[BaseModel]] = {
+    "/v1/chat/completions": ChatCompletionChunk,
+    "/v1/completions": Completion,
+}
+_ANSWERS: dict[str, type[BaseModel]] = {
+    "/v1/chat/completions": ChatCompletion,
+    "/v1/completions": Completion,
+    "/v1/embeddings": EmbeddingsResponse,
+    "/v1/models": schemas.ModelList,
+    "/v1/models/{model_id}": schemas.ModelObject,
+    "/v1/health": schemas.HealthObject,
+    "/v1/version": schemas.VersionObject,
+    "/v1/providers": schemas.ProviderList,
+    "/v1/providers/{provider_id}": schemas.ProviderObject,
+    "/v1/inspect/routes": schemas.RouteList,
+}
+_ERRORS = {
+    "/v1/models/{model_id}": ("401", "404"),
+    "/v1/providers/{provider_id}": ("401", "404"),
+    "/v1/health": (),
+    "/v1/version": (),
+}
+_INFERENCE_ERRORS = ("400", "401", "404", "408", "413", "415", "429", "502", "503", "504")
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The document, made at the first call."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                _describe(path, operation)
+        document["components"] = {
+            "schemas": _schemas(),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        }
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _describe(path: str, operation: dict[str, Any]) -> None:
+    if request := _REQUESTS.get(path):
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(request)}}}
+    content = {"application/json": {"schema": _ref(_ANSWERS[path])}}
+    if stream := _STREAMS.get(path):
+        content["text/event-stream"] = {"schema": {"type": "string", "description": f"Events of {stream.__name__}."}}
+    statuses = _INFERENCE_ERRORS if path in _REQUESTS else _ERRORS.get(path, ("401",))
+    error = {"application/json": {"schema": _ref(schemas.ErrorEnvelope)}}
+    operation["responses"] = {"200": {"description": "The answer.", "content": content}} | {
+        status: {"description": "OpenAI's error envelope.", "content": error} for status in statuses
+    }
+    if statuses:
+        operation["security"] = [{"bearer": []}, {}]
+
+
+def _ref(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _REF + model.__name__}
+
+
+def _schemas() -> dict[str, Any]:
+    models: set[type[BaseModel]] = {*_REQUESTS.values(), *_STREAMS.values(), *_ANSWERS.values(), schemas.ErrorEnvelope}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, document = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF + "{model}")
+    definitions: dict[str, Any] = document["$defs"]
+    return definitions

@@ -1,0 +1,99 @@
+"""Serving a stack on a socket: one process, or several that share the port."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+from functools import partial
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from stack.config.load import secret_values
+from stack.config.models import RunConfig
+from stack.errors import ConfigError
+from stack.logs import configure_logs
+from stack.runtime import Runtime
+from stack.server.app import create_app
+from stack.server.protocol import protocol_class
+
+LOOPBACK = ("127.", "::1", "localhost")
+KEEP_ALIVE_S = 75
+BACKLOG = 2048
+
+log = structlog.get_logger("stack.server")
+
+
+def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM. Raises: ConfigError, before anything is served."""
+    server = config.server
+    if not _is_loopback(server.host) and not server.auth.api_keys and not insecure_no_auth:
+        raise ConfigError(
+            f"`{server.host}` can be reached by others and no API key is configured: set `server.auth.api_keys`,"
+            " or serve on 127.0.0.1, or say `--insecure-no-auth`"
+        )
+    configure_logs(secret_values(config))
+    if insecure_no_auth and not server.auth.api_keys:
+        log.warning("serving without authentication", host=server.host)
+    _raise_file_limit()
+    listener = _listen(server.host, server.port)
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    log.info(
+        "serving", stack=config.image_name, url=f"http://{host}:{listener.getsockname()[1]}", workers=server.workers
+    )
+    settings = uvicorn.Config(
+        partial(_app, config, strict),
+        factory=True,
+        http=protocol_class(server),
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        workers=server.workers,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=server.shutdown_grace_s,
+        reset_contextvars=True,
+    )
+    with listener:
+        if server.workers > 1:
+            Multiprocess(settings, target=partial(_work, config, settings), sockets=[listener]).run()
+            return
+        worker = uvicorn.Server(settings)
+        worker.run(sockets=[listener])
+    if not worker.started:
+        raise ConfigError("the stack did not start: the log tells which provider failed")
+
+
+def _app(config: RunConfig, strict: bool) -> Any:
+    return create_app(Runtime(config), strict=strict)
+
+
+def _work(config: RunConfig, settings: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    configure_logs(secret_values(config))
+    uvicorn.Server(settings).run(sockets=sockets)
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith(LOOPBACK)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"cannot serve on `{host}:{port}`: {reason.lower()}; choose another with `--port`") from error
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard < 4096:
+        logging.getLogger("stack").warning("only %d files may be open: raise `ulimit -n` for many streams", hard)
