@@ -107,6 +107,12 @@ class ProviderLoadError(ConfigError):
     code = "provider_load_error"
 
 
+class ProvidersFailed(ConfigError):
+    """Providers that did not start, where all of them were demanded."""
+
+    code = "providers_failed"
+
+
 class RequestError(StackError):
     """The caller's fault: the same request will fail again."""
 

@@ -54,7 +54,8 @@ def configure_logs(secrets: Iterable[str] = (), level: int = logging.INFO) -> No
         redactor,
     ]
     colours = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if colours else structlog.processors.LogfmtRenderer(bool_as_flag=False)
+    plain = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
+    renderer = structlog.dev.ConsoleRenderer() if colours else plain
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from stack.apis.inference import Inference, Model
-from stack.errors import ConfigError, StackError
+from stack.errors import ProvidersFailed, StackError
 from stack.registry.contract import check_methods, load_provider_class
 from stack.registry.spec import Deps
 from stack.routing.inference import InferenceRouter
@@ -48,13 +48,13 @@ class Runtime:
     async def start(self, *, strict: bool = False) -> None:
         """Load and initialise every provider; one that fails is marked so and the rest serves.
 
-        strict: a provider that fails raises ConfigError instead.
+        strict: a provider that fails raises ProvidersFailed instead.
         """
         await asyncio.gather(*(self._start(instance) for instance in self.instances))
         failed = [f"provider `{i.provider_id}`: {i.reason}" for i in self.instances if i.status == "failed"]
         if strict and failed:
             await self.stop()
-            raise ConfigError("\n".join(failed))
+            raise ProvidersFailed("\n".join(failed))
         task = asyncio.create_task(self.inference.list_models())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

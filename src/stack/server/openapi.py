@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from stack.apis.inference import (
     CompletionRequest,
     EmbeddingsRequest,
     EmbeddingsResponse,
+    Inference,
 )
 from stack.server import schemas
 
@@ -25,6 +27,11 @@ _REQUESTS: dict[str, type[BaseModel]] = {
     "/v1/chat/completions": ChatCompletionRequest,
     "/v1/completions": CompletionRequest,
     "/v1/embeddings": EmbeddingsRequest,
+}
+_CALLS = {
+    "/v1/chat/completions": ("Create chat completion", Inference.openai_chat_completion),
+    "/v1/completions": ("Create completion", Inference.openai_completion),
+    "/v1/embeddings": ("Create embeddings", Inference.openai_embeddings),
 }
 _STREAMS: dict[str, type[BaseModel]] = {
     "/v1/chat/completions": ChatCompletionChunk,
@@ -68,6 +75,8 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
 
 def _describe(path: str, operation: dict[str, Any]) -> None:
     if request := _REQUESTS.get(path):
+        operation["summary"], call = _CALLS[path]
+        operation["description"] = inspect.getdoc(call)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(request)}}}
     content = {"application/json": {"schema": _ref(_ANSWERS[path])}}
     if stream := _STREAMS.get(path):

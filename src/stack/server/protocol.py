@@ -24,13 +24,12 @@ class HeadersTooLarge(InvalidRequest):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. The class attributes are set per server by `protocol_class`."""
+    """One connection."""
 
-    max_header_bytes: int
-    header_timeout_s: float
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, limits: ServerConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._max_header_bytes = limits.max_header_bytes
+        self._header_timeout_s = limits.header_timeout_s
         self._header_bytes = 0
         self._header_timer: asyncio.TimerHandle | None = None
         self._refusal: StackError | None = None
@@ -63,13 +62,13 @@ class Protocol(HttpToolsProtocol):
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
-        if self._header_bytes > self.max_header_bytes or len(self.headers) >= MAX_HEADERS:
-            limit = f"at most {MAX_HEADERS} headers of {self.max_header_bytes} bytes in all"
+        if self._header_bytes > self._max_header_bytes or len(self.headers) >= MAX_HEADERS:
+            limit = f"at most {MAX_HEADERS} headers of {self._max_header_bytes} bytes in all"
             self._refusal = HeadersTooLarge(f"the request's headers are too large: {limit}")
             raise httptools.HttpParserError(self._refusal.message)
 
     def _wait_for_headers(self) -> None:
-        self._header_timer = self.loop.call_later(self.header_timeout_s, self._headers_late)
+        self._header_timer = self.loop.call_later(self._header_timeout_s, self._headers_late)
 
     def _headers_arrived(self) -> None:
         if self._header_timer is not None:
@@ -77,7 +76,7 @@ class Protocol(HttpToolsProtocol):
             self._header_timer = None
 
     def _headers_late(self) -> None:
-        self._refusal = RequestTimeout(f"the headers did not arrive within {self.header_timeout_s:g} seconds")
+        self._refusal = RequestTimeout(f"the headers did not arrive within {self._header_timeout_s:g} seconds")
         self.send_400_response(self._refusal.message)
 
     def send_400_response(self, msg: str) -> None:
@@ -91,9 +90,3 @@ class Protocol(HttpToolsProtocol):
             % (error.status, _REASON[error.status], len(body), body)
         )
         self.transport.close()
-
-
-def protocol_class(config: ServerConfig) -> type[Protocol]:
-    """The protocol with one server's limits."""
-    limits = {"max_header_bytes": config.max_header_bytes, "header_timeout_s": config.header_timeout_s}
-    return type("LimitedProtocol", (Protocol,), limits)

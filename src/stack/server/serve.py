@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 import resource
 import socket
 from functools import partial
-from typing import Any
 
 import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from stack.config.load import secret_values
-from stack.config.models import RunConfig
-from stack.errors import ConfigError
+from stack.config.models import RunConfig, secret_values
+from stack.errors import ConfigError, ProvidersFailed
 from stack.logs import configure_logs
 from stack.runtime import Runtime
-from stack.server.app import create_app
-from stack.server.protocol import protocol_class
+from stack.server.app import App, create_app
+from stack.server.protocol import Protocol
 
 LOOPBACK = ("127.", "::1", "localhost")
 KEEP_ALIVE_S = 75
@@ -47,7 +46,7 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
     settings = uvicorn.Config(
         partial(_app, config, strict),
         factory=True,
-        http=protocol_class(server),
+        http=partial(Protocol, server),  # type: ignore[arg-type]  # called like the class, and it can be pickled
         ws="none",
         lifespan="on",
         access_log=False,
@@ -56,26 +55,23 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
         date_header=True,
         workers=server.workers,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=server.shutdown_grace_s,
+        timeout_graceful_shutdown=math.ceil(server.shutdown_grace_s),
         reset_contextvars=True,
     )
     with listener:
         if server.workers > 1:
-            Multiprocess(settings, target=partial(_work, config, settings), sockets=[listener]).run()
+            Multiprocess(settings, sockets=[listener]).run()
             return
         worker = uvicorn.Server(settings)
         worker.run(sockets=[listener])
     if not worker.started:
-        raise ConfigError("the stack did not start: the log tells which provider failed")
+        raise ProvidersFailed("the stack did not start: a provider failed")
 
 
-def _app(config: RunConfig, strict: bool) -> Any:
-    return create_app(Runtime(config), strict=strict)
-
-
-def _work(config: RunConfig, settings: uvicorn.Config, sockets: list[socket.socket]) -> None:
+def _app(config: RunConfig, strict: bool) -> App:
+    """Made once in each worker."""
     configure_logs(secret_values(config))
-    uvicorn.Server(settings).run(sockets=sockets)
+    return create_app(Runtime(config), strict=strict)
 
 
 def _is_loopback(host: str) -> bool:
