@@ -1,0 +1,69 @@
+"""A distribution as text: build.yaml, run.yaml and README.md, from its template, registry rows and `Config` classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stack.distribution.entries import Entry, entries
+from stack.distribution.fields import field_rows
+from stack.distribution.pages import fill
+from stack.distribution.template import DistributionTemplate, alternatives
+from stack.errors import BadConfig, Problem
+
+_PLACEHOLDER = re.compile(r"\$\{env\.(\w+)")
+FILES = ("build.yaml", "run.yaml", "README.md")
+
+
+def render(template: DistributionTemplate, header: str | None = None) -> dict[str, str]:
+    """The text of each of `FILES`; the same template always gives the same bytes.
+
+    header: the first comment of each file. Imports the providers' modules for `Config`, nothing else of them.
+    Raises: BadConfig for what the template gets wrong, and what the registry raises.
+    """
+    apis = entries(template)
+    values = {
+        "template": template,
+        "apis": apis,
+        "models": _models(template, apis),
+        "variables": _variables(apis),
+        "header": header or f"The distribution `{template.name}`: yours to edit.",
+    }
+    return {name: fill(name, **values) for name in FILES}
+
+
+def _models(template: DistributionTemplate, apis: Mapping[str, Sequence[Entry]]) -> list[dict[str, Any]]:
+    """The `models` of run.yaml; one of a switched provider is off whenever its provider is."""
+    placeholders = {entry.provider_id: entry.placeholder for found in apis.values() for entry in found}
+    models = []
+    for index, model in enumerate(template.models):
+        if model.provider_id not in placeholders:
+            hint = alternatives(model.provider_id, placeholders)
+            message = f"no provider has the id `{model.provider_id}`: did you mean {hint}?"
+            raise BadConfig([Problem(template.file, 0, 0, f"models[{index}].provider_id", message)])
+        shown = model.model_dump(exclude_none=True, exclude_defaults=True)
+        models.append(shown | {"provider_id": placeholders[model.provider_id], "model_type": model.model_type})
+    return models
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable that a run.yaml reads, for the table of its README."""
+
+    variable: str
+    owner: str
+    default: str
+    description: str
+
+
+def _variables(apis: Mapping[str, Sequence[Entry]]) -> list[Variable]:
+    found: dict[tuple[str, str], Variable] = {}
+    for entry in (entry for api in apis.values() for entry in api):
+        read = set(_PLACEHOLDER.findall(f"{entry.placeholder} {entry.config}"))
+        for row in field_rows(entry.config_class):
+            if row.variable is not None and row.variable in read:
+                variable = Variable(row.variable, entry.provider_id, row.default, row.description)
+                found.setdefault((row.variable, entry.provider_id), variable)
+    return list(found.values())
