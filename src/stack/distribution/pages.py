@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import PackageLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stack.registry.spec import ProviderSpec
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 def fill(page_name: str, **values: Any) -> str:
@@ -19,6 +20,9 @@ def fill(page_name: str, **values: Any) -> str:
 
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
+    from jinja2 import PackageLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
     environment = ImmutableSandboxedEnvironment(
         loader=PackageLoader("stack.distribution"),
         undefined=StrictUndefined,
