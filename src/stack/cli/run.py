@@ -1,0 +1,44 @@
+"""`stack run`: serve a stack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from stack.cli.options import CONFIG, env_option, environment
+
+
+def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    # An empty host would listen on every address.
+    if value == "":
+        raise click.BadParameter("must not be empty", ctx, param)
+    return value
+
+
+@click.command()
+@click.argument("config", metavar=CONFIG)
+@click.option("--host", callback=_not_empty, help="Address to listen on; overrides server.host.")
+@click.option("--port", type=click.IntRange(1, 65535), help="TCP port; overrides server.port.")
+@env_option
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes that share the port.")
+@click.option("--strict", is_flag=True, help="Do not serve, and exit 3, when a provider fails to start.")
+@click.option("--insecure-no-auth", is_flag=True, help="Let anyone who reaches the address call, without a key.")
+def run(
+    config: str,
+    host: str | None,
+    port: int | None,
+    assignments: tuple[tuple[str, str], ...],
+    workers: int | None,
+    strict: bool,
+    insecure_no_auth: bool,
+) -> None:
+    """Serve a stack: that of a run.yaml, of a distribution, or of one remote provider by its bare name."""
+    from stack.config.load import parse_run_config
+    from stack.distribution import run_config_source
+    from stack.server.serve import serve
+
+    loaded = parse_run_config(*run_config_source(config), environment(assignments))
+    said = {"host": host, "port": port, "workers": workers}
+    server = loaded.server.model_copy(update={name: value for name, value in said.items() if value is not None})
+    serve(replace(loaded, server=server), strict=strict, insecure_no_auth=insecure_no_auth)
