@@ -1,4 +1,4 @@
-"""What run.yaml and build.yaml may say, and what they come to; every description here is printed in the documentation."""
+"""What run.yaml and build.yaml may say, and what they come to; the documentation prints every description."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from stack.apis.models import ModelType
 from stack.config.yaml import Section
 from stack.errors import ConfigError
-from stack.registry.spec import ConfigModel, ProviderConfig, ProviderSpec
+from stack.registry.spec import ConfigModel, ProviderSpec
 
 MiB = 1024 * 1024
 MIN_KEY_LENGTH = 20
@@ -20,10 +20,34 @@ MAKE_KEY = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 
 # Words of Llama Stack's files that later versions will read: refused by name, so that nobody believes they work.
 NOT_YET = frozenset(
-    """benchmarks connectors container_image conversations_store cors datasets distro_name external_apis_dir
-    external_providers_dir inference_store logging metadata_store quota registered_resources
-    registry_refresh_interval_seconds safety scoring_fns shields storage telemetry tls_cafile tls_certfile tls_keyfile
-    tool_groups vector_dbs vector_stores""".split()
+    {
+        "benchmarks",
+        "connectors",
+        "container_image",
+        "conversations_store",
+        "cors",
+        "datasets",
+        "distro_name",
+        "external_apis_dir",
+        "external_providers_dir",
+        "inference_store",
+        "logging",
+        "metadata_store",
+        "quota",
+        "registered_resources",
+        "registry_refresh_interval_seconds",
+        "safety",
+        "scoring_fns",
+        "shields",
+        "storage",
+        "telemetry",
+        "tls_cafile",
+        "tls_certfile",
+        "tls_keyfile",
+        "tool_groups",
+        "vector_dbs",
+        "vector_stores",
+    }
 )
 
 
@@ -104,12 +128,12 @@ class RunFile(ConfigModel):
 
 @dataclass(frozen=True, slots=True)
 class ProviderInstance:
-    """A provider that is switched on. `config` is None, and `error` says why, when its module could not be used."""
+    """A provider that is switched on; `config` is None, and `error` says why, when its module could not be used."""
 
     api: str
     provider_id: str
     spec: ProviderSpec
-    config: ProviderConfig | None
+    config: BaseModel | None
     error: ConfigError | None = None
 
 

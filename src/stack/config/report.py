@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
 from stack.errors import BadConfig, Problem
@@ -41,3 +42,14 @@ class Report:
         """Raises: BadConfig, when there is any problem."""
         if self._problems:
             raise self.error()
+
+
+def shown(name: str) -> str:
+    """A name for a message: in one line, and not endless."""
+    short = name if len(name) <= 80 else name[:80] + "..."
+    return short if short.isprintable() else ascii(short)[1:-1]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence, each in backticks."""
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,25 +1,29 @@
-"""Safe YAML with positions: text to a tree of scalars, series and sections that still knows where each part stands.
+"""Safe YAML with positions: text to a tree of scalars, series and sections that know where they stand.
 
-Scalars stay text here, as written: what they mean is for the type of the field that they fill. Tags are refused, keys are
-text and unique, aliases and depth are bounded. libyaml does the parsing; no Python object is ever constructed from the text.
+Scalars stay text here, as written: what they mean is for the type of the field that they fill. Tags are refused,
+keys are text and unique, aliases and depth are bounded. libyaml parses; no Python object is ever made from the text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from stack.config.report import Position, Report
+from stack.config.report import WHOLE_FILE, Position, Report, shown
 
+MAX_BYTES = 1024 * 1024
 MAX_ALIASES = 100
 MAX_DEPTH = 64
 # A hundred aliases of aliases can still multiply to 10**10 parts: what they stand for is counted too.
 MAX_PARTS_WITH_ALIASES = 100_000
+_NULLS = ("", "~", "null", "Null", "NULL")
+_TOO_LARGE = "larger than 1 MiB: this is hardly a configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,11 @@ class Scalar:
     text: str
     quoted: bool
     at: Position
+
+    @property
+    def is_null(self) -> bool:
+        """Nothing is written, or one of YAML's words for nothing."""
+        return not self.quoted and self.text in _NULLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +79,33 @@ class Section:
 Node = Scalar | Series | Section
 
 
+def read_text(path: Path, report: Report) -> str:
+    """The text of a file. Raises: BadConfig, when it cannot be read or is no text."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        report.fail(WHOLE_FILE, f"cannot be read ({error.strerror}): check the path")
+    if len(data) > MAX_BYTES:
+        report.fail(WHOLE_FILE, _TOO_LARGE)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        report.fail(position_after(data[: error.start].decode(errors="replace")), "not UTF-8: save the file as UTF-8")
+
+
 def compose(text: str, report: Report) -> Node | None:
-    """The tree of the one document in `text`; None if it is empty. Raises: BadConfig, when it cannot be read to its end."""
+    """The tree of the one document in `text`; None if it is empty. Raises: BadConfig, when it breaks off."""
+    if len(text) > MAX_BYTES:
+        report.fail(WHOLE_FILE, _TOO_LARGE)
     try:
         return _Composer(text, report).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
         while_doing = f" {error.context}" if error.context else ""
-        report.fail(at, f"not valid YAML: {error.problem}{while_doing}; check quotes, brackets and indentation")
+        fix = "check indentation and brackets, and quote `${...}` inside `{}` or `[]`"
+        report.fail(at, f"not valid YAML: {error.problem}{while_doing}; {fix}")
     except yaml.reader.ReaderError as error:
         before = text.encode()[: error.position].decode(errors="ignore")
         report.fail(position_after(before), f"not valid YAML: {error.reason}; remove the character")
@@ -101,36 +128,35 @@ class _Composer:
         next(self._events)
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return None
-        root = self._node(next(self._events), depth=0)
+        root = self._node(next(self._events), ())
         next(self._events)
         if isinstance(event := next(self._events), yaml.DocumentStartEvent):
             self._report.fail(_at(event), "a second document starts here: keep one document in the file")
         return root
 
-    def _node(self, event: yaml.Event, depth: int) -> Node:
+    def _node(self, event: yaml.Event, path: tuple[str, ...]) -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         assert isinstance(event, yaml.NodeEvent)
-        if depth > MAX_DEPTH:
+        if len(path) > MAX_DEPTH:
             self._report.fail(_at(event), f"nested more than {MAX_DEPTH} levels deep: flatten it")
         before = self._parts
         self._parts += 1
-        node = self._untagged(event, depth)
+        node = self._untagged(event, path)
         if event.anchor is not None:
             self._anchors[event.anchor] = node, self._parts - before
         return node
 
-    def _untagged(self, event: yaml.NodeEvent, depth: int) -> Node:
+    def _untagged(self, event: yaml.NodeEvent, path: tuple[str, ...]) -> Node:
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
         if event.tag is not None:
-            self._report.add(
-                _at(event), "", "YAML tags (`!...`) are not read: remove the tag, quote what shall stay text"
-            )
+            told = "YAML tags (`!...`) are not read: remove the tag, and quote what shall stay text"
+            self._report.add(_at(event), _joined(path), told)
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(event.value, event.style not in (None, ""), _at(event))
         if isinstance(event, yaml.SequenceStartEvent):
-            return Series(tuple(self._items(depth)), _at(event))
-        return Section(self._entries(depth), _at(event))
+            return Series(tuple(self._items(path)), _at(event))
+        return Section(self._entries(path), _at(event))
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
         self._aliases += 1
@@ -139,30 +165,30 @@ class _Composer:
         node, parts = self._anchors[event.anchor]
         self._parts += parts
         if self._aliases > MAX_ALIASES or self._parts > MAX_PARTS_WITH_ALIASES:
-            self._report.fail(
-                _at(event), f"over {MAX_ALIASES} aliases, or aliases that stand for too much: write the values out"
-            )
+            told = f"over {MAX_ALIASES} aliases, or aliases that stand for too much: write the values out"
+            self._report.fail(_at(event), told)
         return node
 
-    def _items(self, depth: int) -> Iterator[Node]:
+    def _items(self, path: tuple[str, ...]) -> Iterator[Node]:
+        index = 0
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            yield self._node(event, depth + 1)
+            yield self._node(event, (*path, f"[{index}]"))
+            index += 1
 
-    def _entries(self, depth: int) -> dict[str, Entry]:
+    def _entries(self, path: tuple[str, ...]) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         merged: dict[str, Entry] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key = self._node(event, depth + 1)
-            value = self._node(next(self._events), depth + 1)
+            key = self._node(event, (*path, ".key"))
             if not isinstance(key, Scalar):
-                self._report.add(_at(event), "", "a key must be text: quote it if it starts with `{` or `[`")
-            elif key.text == "<<" and not key.quoted:
+                self._report.fail(_at(event), "a key must be text: quote it if it starts with `{` or `[`")
+            here = (*path, f".{shown(key.text)}")
+            value = self._node(next(self._events), here)
+            if key.text == "<<" and not key.quoted:
                 merged = self._merged(value) | merged
-            elif key.text in entries:
-                first = entries[key.text].key_at.line
-                self._report.add(
-                    _at(event), "", f"duplicate key `{key.text}`, first on line {first}: remove one of them"
-                )
+            elif first := entries.get(key.text):
+                told = f"duplicate key `{shown(key.text)}`, first on line {first.key_at.line}: remove one of them"
+                self._report.add(_at(event), _joined(here), told)
             else:
                 entries[key.text] = Entry(_at(event), value)
         return merged | entries
@@ -178,6 +204,10 @@ class _Composer:
         for item in reversed(node.items):
             found |= self._merged(item)
         return found
+
+
+def _joined(path: tuple[str, ...]) -> str:
+    return "".join(path).removeprefix(".")
 
 
 def _at(event: yaml.Event) -> Position:

@@ -1,0 +1,180 @@
+"""What must hold between the parts of a run.yaml: APIs and providers, ids and those who name them, switches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pydantic import BaseModel
+
+from stack.config.models import ModelEntry, ProviderEntry, ProviderInstance, RunConfig, RunFile
+from stack.config.placeholders import expand, parse, variables
+from stack.config.report import Position, listed, shown
+from stack.config.source import Source, Word
+from stack.config.typed import read_untyped, unset
+from stack.config.yaml import Node, Scalar, Section, Series
+from stack.errors import ConfigError, ProviderLoadError, nearest
+from stack.registry.discovery import load_config_class, specs
+from stack.registry.spec import API_NAMES, ProviderSpec
+
+MODELS_API = "inference"  # the API whose providers serve `models`
+
+
+class RunFileReader:
+    """One run.yaml on its way to a RunConfig."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._report = source.report
+        providers = source.root.get("providers")
+        self._providers = providers.entries if isinstance(providers, Section) else {}
+        self._first_uses: dict[tuple[str, str], tuple[str, int]] = {}
+        self._off: dict[str, tuple[str, ...]] = {}
+        self._unreadable_ids = False
+        self._needs: list[tuple[ProviderSpec, Position, str]] = []
+
+    def config(self) -> RunConfig:
+        """Raises: BadConfig."""
+        written = self._source.read(RunFile, self._source.root, "")
+        apis = self._apis(written)
+        providers = {api: list(self._instances(api)) for api in self._providers if api in API_NAMES}
+        self._check_needs(providers)
+        models = list(self._models())
+        self._report.check()
+        assert written is not None
+        return RunConfig(self._report.file, written.image_name, apis, providers, models, written.server)
+
+    def _apis(self, written: RunFile | None) -> list[str]:
+        named: list[str] = []
+        for name, said, at, path in self._named_apis(written):
+            named.append(name)
+            self._check_served(name, said, at, path)
+        for api, entry in self._providers.items():
+            path = f"providers.{shown(api)}"
+            if api not in named and self._source.check_api(api, shown(api), entry.key_at, path):
+                self._report.add(entry.key_at, path, f"`{api}` is not in `apis`: add it there, or remove its providers")
+        return list(dict.fromkeys(named))
+
+    def _named_apis(self, written: RunFile | None) -> Iterator[tuple[str, str, Position, str]]:
+        """The APIs to serve: as `apis` lists them, else those that have providers."""
+        node = self._source.root.get("apis")
+        if isinstance(node, Series):
+            for index, item in enumerate(node.items):
+                if (word := self._source.word(item)) and word.text:
+                    yield *word, f"apis[{index}]"
+        elif isinstance(node, Scalar) and written and written.apis:
+            for name in written.apis:
+                yield name, name if name in node.text else shown(node.text), node.at, "apis"
+        else:
+            for api, entry in self._providers.items():
+                yield api, shown(api), entry.key_at, f"providers.{shown(api)}"
+
+    def _check_served(self, api: str, said: str, at: Position, path: str) -> None:
+        node = self._providers[api].node if api in self._providers else None
+        if self._source.check_api(api, said, at, path) and _is_empty(node):
+            self._report.add(at, path, f"`{said}` has no providers: add some under `providers.{said}`, or leave it out")
+
+    def _instances(self, api: str) -> Iterator[ProviderInstance]:
+        for section, path in self._source.sections(self._providers[api].node, f"providers.{api}"):
+            provider_id = self._source.word(section.get("provider_id"))
+            if provider_id and provider_id.is_off:
+                self._off |= _switch_of(section.get("provider_id"))
+                continue
+            self._source.read(ProviderEntry, section, path)
+            self._unreadable_ids |= provider_id is None and "provider_id" in section.entries
+            if provider_id:
+                self._check_first(api, provider_id, f"{path}.provider_id")
+            if instance := self._instance(api, provider_id.text if provider_id else "", section, path):
+                yield instance
+
+    def _instance(self, api: str, provider_id: str, section: Section, path: str) -> ProviderInstance | None:
+        wanted, module = (self._source.word(section.get(key)) for key in ("provider_type", "module"))
+        found = self._source.find(api, wanted, module, path) if wanted and wanted.text else None
+        if not isinstance(found, ProviderSpec):
+            self._expand_config(section, path)
+        if wanted is None or found is None:
+            return None
+        if isinstance(found, ConfigError):
+            spec = ProviderSpec(api, wanted.text, "Could not be loaded.", module.text if module else "")
+            return ProviderInstance(api, provider_id, spec, None, found)
+        self._needs.append((found, wanted.at, path))
+        try:
+            model = load_config_class(found)
+        except ConfigError as error:
+            self._expand_config(section, path)
+            return ProviderInstance(api, provider_id, found, None, error)
+        return self._configured(ProviderInstance(api, provider_id, found, None), model, section, path)
+
+    def _configured(
+        self, instance: ProviderInstance, model: type[BaseModel], section: Section, path: str
+    ) -> ProviderInstance:
+        node = section.get("config")
+        if not isinstance(node, Section):
+            node = Section({}, section.at)
+        try:
+            config = self._source.read(model, node, f"{path}.config")
+        except Exception as error:  # a validator of someone else's may raise anything; the others shall serve
+            reason = f"the settings of `{instance.spec.provider_type}` cannot be checked: {type(error).__name__}"
+            return replace(instance, error=ProviderLoadError(f"{reason} (a bug in `{instance.spec.module}`)"))
+        return replace(instance, config=config)
+
+    def _expand_config(self, section: Section, path: str) -> None:
+        """Missing variables are told even where nothing is known of the fields."""
+        if node := section.get("config"):
+            read_untyped(node, f"{path}.config", self._source.environ, self._report)
+
+    def _check_first(self, kind: str, word: Word, path: str) -> None:
+        first_path, line = self._first_uses.setdefault((kind, word.text), (path, word.at.line))
+        if first_path != path:
+            self._report.add(word.at, path, f"`{word.said}` is taken, first on line {line}: choose another")
+
+    def _check_needs(self, providers: dict[str, list[ProviderInstance]]) -> None:
+        for spec, at, path in self._needs:
+            for api in spec.needs:
+                if providers.get(api):
+                    continue
+                fix = ", which this version does not have: remove it"
+                if api in API_NAMES:
+                    able = listed(other.provider_type for other in specs(api))
+                    fix = f": add one of {able} under `providers.{api}`"
+                self._report.add(
+                    at, f"{path}.provider_type", f"`{spec.provider_type}` needs a provider of `{api}`{fix}"
+                )
+
+    def _models(self) -> Iterator[ModelEntry]:
+        for section, path in self._source.sections(self._source.root.get("models"), "models"):
+            model_id, provider_id = (self._source.word(section.get(key)) for key in ("model_id", "provider_id"))
+            if any(word and word.is_off for word in (model_id, provider_id)):
+                continue
+            if model_id:
+                self._check_first("models", model_id, f"{path}.model_id")
+            if provider_id:
+                self._check_provider(provider_id, f"{path}.provider_id")
+            if entry := self._source.read(ModelEntry, section, path):
+                yield entry
+
+    def _check_provider(self, word: Word, path: str) -> None:
+        ids = [provider_id for api, provider_id in self._first_uses if api == MODELS_API]
+        if word.text in ids or self._unreadable_ids:
+            return
+        if names := self._off.get(word.text):
+            problem = f"provider `{word.said}` is switched off because {unset(names)}, or switch the model off as well"
+        else:
+            near = nearest(word.text, ids) or ids
+            problem = f"no provider `{word.said}`: " + (
+                f"did you mean {listed(near)}?" if near else "none is switched on"
+            )
+        self._report.add(word.at, path, problem)
+
+
+def _is_empty(node: Node | None) -> bool:
+    return node is None or (isinstance(node, Series) and not node.items) or (isinstance(node, Scalar) and node.is_null)
+
+
+def _switch_of(node: Node | None) -> dict[str, tuple[str, ...]]:
+    """The id that an entry would have if its variables were set, and those variables."""
+    if not isinstance(node, Scalar):
+        return {}
+    parts = parse(node.text)
+    names = tuple(dict.fromkeys(variables(parts)))
+    return {expand(parts, dict.fromkeys(names, "set"), []): names} if names else {}
