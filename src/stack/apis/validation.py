@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from stack.apis.shapes import TAGGED
+from stack.apis.shapes import OTHER, TAGGED
 from stack.errors import InvalidRequest
 
 Path = tuple[int | str, ...]
@@ -40,7 +39,6 @@ _RULES = {
     "too_long": "must have at most {max_length} items",
     "string_too_long": "must have at most {max_length} characters",
     "extra_forbidden": "is not a known field",
-    "literal_error": "must be one of {expected}",
 }
 _RECEIVED = {
     type(None): "null",
@@ -72,25 +70,24 @@ def _most_telling(faults: list[Fault], path: Path) -> tuple[Path, list[ErrorDeta
     steps = list(dict.fromkeys(where[0] for where, _ in faults if where))
     if not steps:
         return path, [detail for _, detail in faults]
-    if not _is_alternative(steps):
-        return _most_telling(
-            [(where[1:], detail) for where, detail in faults if where[:1] == (steps[0],)], (*path, steps[0])
-        )
-    results = []
-    for step in steps:
-        size = 2 if step == TAGGED else 1  # the tag's value follows
-        branch = [(where[size:], detail) for where, detail in faults if where[:1] == (step,)]
-        results.append(_most_telling(branch, path))
+    if not _are_alternatives(steps):
+        return _most_telling(_below(steps[0], faults), (*path, steps[0]))
+    results = [_most_telling(_below(step, faults), path) for step in steps]
     furthest = max((place for place, _ in results), key=_progress)
     return furthest, [detail for place, found in results if place == furthest for detail in found]
 
 
-def _is_alternative(steps: list[int | str]) -> bool:
+def _below(step: int | str, faults: list[Fault]) -> list[Fault]:
+    size = 2 if step == TAGGED else 1  # the tag's value follows
+    return [(where[size:], detail) for where, detail in faults if where[:1] == (step,)]
+
+
+def _are_alternatives(steps: list[int | str]) -> bool:
     first = steps[0]
     if isinstance(first, int):
         return False
     # A union that fails reports every alternative: a lone step is a field or a caller's key.
-    return first.startswith("<") or (len(steps) > 1 and bool(_ALTERNATIVE.match(first)))
+    return first in (TAGGED, OTHER) or (len(steps) > 1 and _ALTERNATIVE.match(first) is not None)
 
 
 def _progress(path: Path) -> tuple[int, ...]:
@@ -103,18 +100,16 @@ def _dotted(path: Path) -> str:
 
 
 def _complaint(found: list[ErrorDetails]) -> str:
-    for detail in sorted(found, key=lambda detail: detail["type"] == "literal_error"):
-        if detail["type"] in _RULES and not (detail["type"] == "literal_error" and _expected(found)):
-            return _RULES[detail["type"]].format(**_context(detail))
-    if not (expected := _expected(found)):
-        return "is not valid"
-    return f"must be {expected}, got {_RECEIVED.get(type(found[0]['input']), 'something else')}"
+    for detail in found:
+        if rule := _RULES.get(detail["type"]):
+            return rule.format(**detail.get("ctx", {}))
+    if kinds := list(dict.fromkeys(_EXPECTED[detail["type"]] for detail in found if detail["type"] in _EXPECTED)):
+        received = _RECEIVED.get(type(found[0]["input"]), "something else")
+        return f"must be {_alternatives(kinds)}, got {received}"
+    listed = found[0].get("ctx", {}).get("expected")
+    return "must be " + listed.replace("'", "`") if listed else "is not valid"
 
 
-def _expected(found: list[ErrorDetails]) -> str:
-    names = list(dict.fromkeys(_EXPECTED[detail["type"]] for detail in found if detail["type"] in _EXPECTED))
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
-
-
-def _context(detail: ErrorDetails) -> dict[str, Any]:
-    return {key: str(value).replace("'", "`") for key, value in detail.get("ctx", {}).items()}
+def _alternatives(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -22,7 +22,8 @@ DONE = b"data: [DONE]\n\n"
 # Inside a JSON string a quote is escaped, so `"model"` followed by a colon is always a key.
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 _MODEL_KEY = re.compile(rb'"model"\s*:')
-_ESCAPED_LETTER = re.compile(rb"\\u006[45cdfCDF]")  # a key may spell `model` with escapes
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_ESCAPED_LETTER = rb"\u006"  # a key may spell `model` with escapes
 
 
 class WireModel(BaseModel):
@@ -135,7 +136,8 @@ class Stream(Generic[T]):
     @classmethod
     def of(cls, value_type: type[T], values: AsyncIterator[T], meta: ReplyMeta | None = None) -> Stream[T]:
         """A stream made in this process from chunks."""
-        return cls(value_type, meta or ReplyMeta(), _encode(values))
+        close = values.aclose if isinstance(values, AsyncGenerator) else None
+        return cls(value_type, meta or ReplyMeta(), _encode(values), close)
 
     def blocks(self) -> AsyncGenerator[bytes, None]:
         """Bytes of one or more whole SSE events each; the last block ends with `data: [DONE]`."""
@@ -149,10 +151,12 @@ class Stream(Generic[T]):
 
     async def aclose(self) -> None:
         """Stop, and release what feeds the stream."""
-        await self._blocks.aclose()
-        # A generator that was never started runs none of its own clean-up: `close` does it.
-        if self._close is not None:
-            await self._close()
+        try:
+            await self._blocks.aclose()
+        finally:
+            # A generator that was never started runs none of its own clean-up: `close` does it.
+            if self._close is not None:
+                await self._close()
 
     def renamed(self, model: str) -> Stream[T]:
         """This stream under the model id that the caller used."""
@@ -166,25 +170,25 @@ async def _encode(values: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
 
 
 async def _rename(blocks: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes, None]:
-    """Replace the value of `model` in each event, many events at a time once the upstream's spelling is known."""
-    new = _model_member(model)
-    old = b""
+    """Replace the value of `model` in each event, many events at a time where they all begin alike up to it."""
+    old = new = b""
     async for block in blocks:
-        count = block.count(b'"model"')
-        if old and count == block.count(old) == block.count(b"data: {"):
+        # A line end is escaped inside a JSON string, so each match is an event.
+        events = block.startswith(b"data: {") + block.count(b"\n\ndata: {")
+        if old and events == block.count(b'"model"') == block.count(old):
             yield block.replace(old, new)
             continue
-        if not old and (match := _MODEL.search(block)):
-            old = match.group()
-        yield b"".join(_rename_event(event, model) for event in _split(block))
+        renamed = [_rename_event(event, model) for event in _split(block)]
+        if (was := _MODEL.search(block)) and (now := _MODEL.search(renamed[0])) and was.start() == now.start():
+            old, new = block[: was.end()], renamed[0][: now.end()]
+        yield b"".join(renamed)
 
 
 def _rename_event(event: bytes, model: str) -> bytes:
-    if event.count(b'"model"') < 2:
-        return _MODEL.sub(lambda _: _model_member(model), event)
-    lines = event.removesuffix(b"\n\n").split(b"\n")
-    renamed = [b"data: " + replace_model(line[5:].strip(), model) if line[:6] == b"data: " else line for line in lines]
-    return b"\n".join(renamed) + b"\n\n"
+    lines = event.split(b"\n")
+    return b"\n".join(
+        b"data: " + replace_model(line[5:].strip(), model) if line.startswith(b"data:") else line for line in lines
+    )
 
 
 def _split(block: bytes) -> Iterator[bytes]:
@@ -212,15 +216,32 @@ def _model_member(model: str) -> bytes:
 
 
 def replace_model(document: bytes, model: str) -> bytes:
-    """A JSON object with the value of its top-level `model` replaced, and no other byte where that can be known.
+    """A JSON object with the text of its top-level `model` replaced, and no other byte where that can be known.
 
-    Only a document that names `model` in several places, or spells keys with escapes, is decoded and encoded again.
+    Only a document that names `model` in several places, or spells keys with escapes, is decoded and encoded
+    again. One that is no object, or has no such text, stays as it is.
     """
     match = _MODEL.search(document)
-    if match and len(_MODEL_KEY.findall(document)) == 1 and not _ESCAPED_LETTER.search(document):
+    once = document.count(b'"model"') == 1 or len(_MODEL_KEY.findall(document)) == 1
+    if match and once and _ESCAPED_LETTER not in document:
+        if not _is_top_level(document, match.start(), match.end()):
+            return document
         return document[: match.start()] + _model_member(model) + document[match.end() :]
-    value = pydantic_core.from_json(document)
+    try:
+        value = pydantic_core.from_json(document)
+    except ValueError:
+        return document
     if not isinstance(value, dict) or not isinstance(value.get("model"), str):
         return document
     value["model"] = model
     return pydantic_core.to_json(value)
+
+
+def _is_top_level(document: bytes, start: int, end: int) -> bool:
+    """Whether one brace is open at a member, counted outside of texts on its shorter side if need be."""
+    if document.count(b"{", 0, start) == 1 or document.count(b"}", end) == 1:
+        return True
+    before = start <= len(document) - end
+    bare = _TEXT.sub(b"", document[:start] if before else document[end:])
+    depth = bare.count(b"{") + bare.count(b"[") - bare.count(b"}") - bare.count(b"]")
+    return depth == (1 if before else -1)
