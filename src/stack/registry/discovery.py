@@ -48,7 +48,7 @@ def _advertised(entry: EntryPoint) -> ProviderSpec:
     """What can be said of an entry point without importing it."""
     dist = entry.dist
     name = dist.name if dist else entry.module
-    summary = (dist.metadata["Summary"] if dist else None) or f"Provided by the package `{name}`."
+    summary = (dist.metadata.get("Summary") if dist else None) or f"Provided by the package `{name}`."
     api = entry.group.removeprefix(ENTRY_POINT_GROUP)
     return ProviderSpec(api, entry.name, summary, module=entry.module, packages=(name,), origin=name)
 

@@ -104,6 +104,10 @@ class Relay:
         return data + held
 
     def _checked(self, block: bytes) -> bytes:
+        try:
+            block.decode()  # the decoder below does not look into text that it skips
+        except UnicodeDecodeError as error:
+            raise self._bad("sent text that is not UTF-8") from error
         for data in event_data(block):
             if data == b"[DONE]":
                 self.done = True
@@ -111,7 +115,7 @@ class Relay:
                 return block[: line.start() if line else 0] + DONE
             try:
                 chunk = _decode_chunk(data)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except msgspec.DecodeError as error:
                 raise self._bad("sent an event that is not a chunk") from error
             if chunk.error and chunk.error != b"null":
                 raise EventStreamError(msgspec.json.decode(chunk.error))
@@ -147,6 +151,7 @@ async def relay(provider_id: str, source: AsyncIterator[bytes]) -> AsyncGenerato
 def check_answer(provider_id: str, body: bytes, items: Literal["choices", "data"]) -> None:
     """Refuse an answer that is not a JSON object with a list of `items`. Raises: BadUpstreamReply."""
     try:
+        body.decode()
         _DECODE_ANSWER[items](body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"provider `{provider_id}` sent an answer that is no JSON object with `{items}`"

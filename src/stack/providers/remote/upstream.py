@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_POOLS = 64  # one pool per credential; callers with their own keys push out the longest unused
 READ_BYTES = 1 << 16
+MAX_HEADER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class Upstream:
         if isinstance(error, aiohttp.InvalidURL):
             return self._unreachable("has a base URL that is not valid", "send", None)
         if isinstance(error, aiohttp.ClientResponseError):
-            if "bytes than" in error.message or "too long" in error.message.lower():
+            if error.message.startswith("Got more than"):
                 return self.bad("sent a header that is too large", "upstream_too_large")
             return self.bad("sent an answer that is not valid HTTP")
         if isinstance(error, aiohttp.ClientPayloadError) and "decod" in str(error).lower():
@@ -240,6 +241,7 @@ class Upstream:
             headers={"user-agent": f"stack/{__version__}", "accept-encoding": "identity"},
             skip_auto_headers=("content-type",),
             read_bufsize=READ_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
             trust_env=False,
             raise_for_status=False,
         )

@@ -1,0 +1,41 @@
+"""Fixtures that several folders use: a real upstream, and providers made as the runtime makes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import structlog
+
+from stack.apis.inference import Inference
+from stack.registry.contract import load_provider_class
+from stack.registry.discovery import find_spec, load_config_class
+from stack.registry.spec import Deps
+from stack.testing.upstream import FaultUpstream
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[FaultUpstream]:
+    async with FaultUpstream() as running:
+        yield running
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Callable[..., Any]]:
+    """`provider("groq", base_url=..., api_key=...)`: an instance with the id of its type's name, shut down after."""
+    made: list[Any] = []
+
+    def make(name: str, provider_id: str | None = None, **config: Any) -> Any:
+        spec = find_spec("inference", name if "::" in name else f"remote::{name}")
+        deps = Deps(provider_id or spec.name, Inference.__new__(_NoRouter), structlog.get_logger())
+        made.append(load_provider_class(spec)(load_config_class(spec)(**config), deps))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.shutdown()
+
+
+class _NoRouter(Inference):
+    """A provider under test calls no other API."""

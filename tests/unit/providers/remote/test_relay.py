@@ -1,0 +1,100 @@
+"""An upstream's stream is passed on event by event, and never ends like a good one when it was not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stack.apis.wire import DONE
+from stack.errors import BadUpstreamReply, Unreachable
+from stack.providers.remote.relay import EventStreamError, Relay, as_single_chunk
+
+
+def event(content: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish}
+    return b"data: " + json.dumps({"model": "m", "choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"
+
+
+WHOLE = event("a") + event("b [DONE] \ndata: [DONE]") + event("ü🦙", "stop") + DONE
+
+
+def relayed(*parts: bytes) -> bytes:
+    relay = Relay("up")
+    sent = b"".join(map(relay.feed, parts))
+    return sent if relay.done else sent + relay.end()
+
+
+def test_events_pass_as_they_came():
+    assert relayed(WHOLE) == WHOLE
+
+
+def test_a_stream_cut_at_any_byte_is_put_together():
+    assert all(relayed(WHOLE[:cut], WHOLE[cut:]) == WHOLE for cut in range(len(WHOLE)))
+    assert relayed(*(bytes([byte]) for byte in WHOLE)) == WHOLE
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\r"])
+def test_other_line_ends_become_plain_ones(line_end: bytes):
+    sent = WHOLE.replace(b"\n", line_end)
+    assert all(relayed(sent[:cut], sent[cut:]) == WHOLE for cut in range(len(sent)))
+
+
+def test_nothing_passes_after_done():
+    assert relayed(WHOLE + event("late")) == WHOLE
+
+
+def test_comments_and_other_fields_pass():
+    sent = b": ping\n\n" + b"id: 1\nevent: message\n" + event("a", "stop") + DONE
+    assert relayed(sent) == sent
+
+
+def test_done_is_added_after_a_finish_reason():
+    assert relayed(event("a", "stop")) == event("a", "stop") + DONE
+
+
+def test_a_last_event_without_its_blank_line_counts():
+    assert relayed(event("a", "stop")[:-2]) == event("a", "stop") + DONE
+
+
+@pytest.mark.parametrize("sent", [b"", event("a"), event("a") + event("b", "stop")[:-10], b": ping\n\n"])
+def test_an_end_before_the_finish_raises(sent: bytes):
+    with pytest.raises((Unreachable, BadUpstreamReply)):
+        relayed(sent)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"data: {oops\n\n",
+        b'data: "text"\n\n',
+        b"data: {}\n\n",
+        b'data: {"choices":"x"}\n\n',
+        b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n',
+    ],
+)
+def test_an_event_that_is_no_chunk_raises(bad: bytes):
+    with pytest.raises(BadUpstreamReply):
+        relayed(event("a") + bad)
+
+
+def test_an_error_event_raises_with_the_upstreams_object():
+    with pytest.raises(EventStreamError) as raised:
+        relayed(event("a") + b'data: {"error":{"message":"boom"}}\n\n')
+    assert raised.value.error == {"message": "boom"}
+
+
+def test_an_endless_event_is_cut_off():
+    with pytest.raises(BadUpstreamReply, match="more than 1 MiB"):
+        relayed(*[b"data: " + b"x" * 100_000] * 20)
+
+
+def test_a_whole_answer_becomes_one_chunk():
+    call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    answer = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    sent = as_single_chunk(json.dumps(answer).encode())
+    chunk = json.loads(sent.split(b"\n\n")[0][6:])
+    assert chunk["object"] == "chat.completion.chunk"
+    assert chunk["choices"][0]["delta"]["tool_calls"] == [{**call, "index": 0}]
+    assert sent.endswith(DONE)
