@@ -151,7 +151,7 @@ class OpenAIMixin(Provider, Inference, ABC):
 
     async def shutdown(self) -> None:
         """Close every connection and client."""
-        await self.upstream.aclose()
+        self.upstream.close()
         clients, self._clients = self._clients, {}
         for client in clients.values():
             await client.close()
@@ -243,7 +243,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         try:
             first = await anext(blocks)
         except BaseException:
-            await response.aclose()
+            response.close()
             raise
         return Stream(chunk, self._meta(response, model), _after(first, blocks), response.aclose)
 
@@ -283,7 +283,7 @@ class OpenAIVendor(OpenAIMixin):
 
     def get_api_key(self) -> str | None:
         key = self.config.api_key
-        return key.get_secret_value() if key else None
+        return key.get_secret_value().strip() if key else None  # files and variables often end with a newline
 
     def get_base_url(self) -> str:
         return self.config.base_url

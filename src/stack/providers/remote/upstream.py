@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
 from stack.apis.context import request_context
-from stack.errors import BadUpstreamReply, StackError, Unreachable, UpstreamTimeout
+from stack.errors import BadUpstreamReply, InvalidRequest, StackError, Unreachable, UpstreamTimeout
+from stack.providers.remote.http1 import Broken, Connection
 from stack.version import __version__
 
-if TYPE_CHECKING:
-    import aiohttp
-    from yarl import URL
-
-MAX_POOLS = 64  # one pool per credential; callers with their own keys push out the longest unused
-READ_BYTES = 1 << 16
-MAX_HEADER_BYTES = 1 << 16
+IDLE_S = 30.0  # an unused connection is closed after this long
+MAX_IDLE = 256  # unused connections kept in all, so that callers with keys of their own cannot pile them up
+DECODED_BYTES = 1 << 16  # a compressed body is decoded in steps of at most this many bytes
+PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +36,42 @@ class Limits:
 
 @dataclass(slots=True)
 class UpstreamRequest:
-    """One call; `authorize` hooks may change every part of it before it is sent."""
+    """One call; `authorize` hooks may change every part of it before it is sent. Header names are lower case."""
 
     method: str
     url: str
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    body: bytes = b""
 
 
-@dataclass(slots=True)
-class _Pool:
-    session: aiohttp.ClientSession
-    in_flight: int = 0
+class Address(NamedTuple):
+    """Where a URL leads: the socket, and what the request line and the Host header say."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    authority: str
+
+
+class PoolKey(NamedTuple):
+    """Connections are shared by calls that are equal in all of this."""
+
+    scheme: str
+    host: str
+    port: int
+    credential: bytes
 
 
 class UpstreamResponse:
     """An answer whose head has arrived. Read it whole, or in blocks; close it in either case."""
 
-    def __init__(self, upstream: Upstream, pool: _Pool, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, upstream: Upstream, key: PoolKey, connection: Connection) -> None:
         self._upstream = upstream
-        self._pool: _Pool | None = pool
-        self._response = response
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+        self._key = key
+        self._connection: Connection | None = connection
+        self.status = connection.status
+        self.headers = connection.headers
 
     async def read(self, limit: int | None = None) -> bytes:
         """The whole body, at most `limit` bytes (default: the client's). Raises: UpstreamError."""
@@ -67,35 +81,60 @@ class UpstreamResponse:
         async for part in self.blocks():
             size += len(part)
             if size > limit:
-                await self.aclose()
+                self.close()
                 raise self._upstream.bad(f"sent more than {limit} bytes", "upstream_too_large")
             parts.append(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
+    def blocks(self) -> AsyncGenerator[bytes, None]:
         """The body's bytes as they arrive; whatever ends it early raises. Raises: UpstreamError."""
-        content, upstream = self._response.content, self._upstream
+        encoding = self.headers.get("content-encoding", "identity").lower()
+        return self._raw() if encoding == "identity" else self._decoded(encoding)
+
+    async def _raw(self) -> AsyncGenerator[bytes, None]:
+        connection, upstream = self._connection, self._upstream
+        assert connection is not None, "an answer is read once"
         try:
-            with upstream.failures("read"):
-                while True:
-                    async with asyncio.timeout_at(upstream.until(upstream.limits.idle_timeout_s)):
-                        data = await content.readany()
-                    if not data:
-                        return
+            while True:
+                complete = connection.complete
+                if data := connection.take():
                     yield data
+                elif complete:
+                    return
+                else:
+                    await connection.wait(upstream.until(upstream.limits.idle_timeout_s))
+        except (Broken, TimeoutError) as error:
+            raise upstream.failure(error, "read") from error
         finally:
-            await self.aclose()
+            self.close()
+
+    async def _decoded(self, encoding: str) -> AsyncGenerator[bytes, None]:
+        # Not asked for, yet sent by some. 32 + 15: gzip or zlib, whichever the header says.
+        if encoding not in ("gzip", "deflate"):
+            self.close()
+            raise self._upstream.bad("sent a body in an encoding that was not asked for")
+        decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)
+        async for data in self._raw():
+            try:
+                while data:
+                    if decoded := decoder.decompress(data, DECODED_BYTES):
+                        yield decoded
+                    data = decoder.unconsumed_tail
+            except zlib.error as error:
+                self.close()
+                raise self._upstream.bad("sent a body that does not decode") from error
+        if not decoder.eof:
+            raise self._upstream.bad("sent a body that does not decode")
+
+    def close(self) -> None:
+        """Give the connection back if the answer was read to its end, else close it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._upstream.give_back(self._key, connection)
 
     async def aclose(self) -> None:
-        """Give the connection back if the body was read to its end, else close it."""
-        if self._pool is None:
-            return
-        self._pool.in_flight -= 1
-        self._pool = None
-        if self._response.content.is_eof():
-            self._response.release()
-        else:
-            self._response.close()
+        """The same, where something to await is wanted."""
+        self.close()
 
 
 class Upstream:
@@ -104,8 +143,9 @@ class Upstream:
     def __init__(self, provider_id: str, limits: Limits | None = None) -> None:
         self.provider_id = provider_id
         self.limits = limits or Limits()
-        self._pools: OrderedDict[bytes, _Pool] = OrderedDict()
-        self._urls: dict[str, URL] = {}
+        self._idle: dict[PoolKey, list[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
 
     async def send(self, request: UpstreamRequest, credential: str | None) -> UpstreamResponse:
         """Send and wait for the head of the answer; redirects are refused.
@@ -113,32 +153,102 @@ class Upstream:
         credential: what the call is authorised with; calls with different ones never share a connection.
         Raises: Unreachable, UpstreamTimeout, BadUpstreamReply.
         """
-        pool = await self._pool_of(credential)
-        pool.in_flight += 1
         try:
-            with self.failures("send"):
-                async with asyncio.timeout_at(self.until(self.limits.first_byte_timeout_s)):
-                    raw = await pool.session.request(
-                        request.method,
-                        self._url(request.url),
-                        data=request.body,
-                        headers=request.headers,
-                        allow_redirects=False,
-                    )
-        except BaseException:
-            pool.in_flight -= 1
-            raise
-        response = UpstreamResponse(self, pool, raw)
-        if 300 <= raw.status < 400:
-            await response.aclose()
+            address = _address(request.url)
+        except ValueError as error:
+            raise self._unreachable("has a base URL that is not valid", "send") from error
+        # The digest, so that a caller's key is not kept longer than its request.
+        digest = hashlib.blake2b(credential.encode(), digest_size=16).digest() if credential else b""
+        key = PoolKey(address.scheme, address.host, address.port, digest)
+        head = _head(request, address)
+        connection = await self._exchange(key, head, request.body)
+        response = UpstreamResponse(self, key, connection)
+        if 300 <= response.status < 400:
+            response.close()
             raise self.bad("answered with a redirect, which is never followed: check its base URL", "upstream_redirect")
         return response
 
-    async def aclose(self) -> None:
+    async def _exchange(self, key: PoolKey, head: bytes, body: bytes) -> Connection:
+        """A connection on which the answer to this request has begun."""
+        connection = self._take_idle(key) or await self._connect(key)
+        until = self.until(self.limits.first_byte_timeout_s)
+        while True:
+            try:
+                connection.send(head, body)
+                while not connection.has_head:
+                    await connection.wait(until)
+                return connection
+            except BaseException as error:
+                self.give_back(key, connection)
+                # The upstream may close an idle connection just as we use it: that is no failure of this call.
+                if not (isinstance(error, Broken) and connection.reused and not connection.received):
+                    if isinstance(error, Broken | TimeoutError):
+                        raise self.failure(error, "send") from error
+                    raise
+            connection = await self._connect(key)
+
+    async def _connect(self, key: PoolKey) -> Connection:
+        loop = asyncio.get_running_loop()
+        tls = _tls_context() if key.scheme == "https" else None
+        try:
+            async with asyncio.timeout_at(self.until(self.limits.connect_timeout_s)):
+                _, connection = await loop.create_connection(lambda: Connection(loop), key.host, key.port, ssl=tls)
+        except TimeoutError as error:
+            raise self._timeout("did not accept a connection", "connect") from error
+        except socket.gaierror as error:
+            raise self._unreachable(f"has a host name that does not resolve: `{key.host}`", "dns") from error
+        except ssl.SSLError as error:
+            raise self._unreachable("has no valid TLS certificate for its name", "tls") from error
+        except (OSError, UnicodeError) as error:
+            raise self._unreachable(f"refused the connection to `{key.host}:{key.port}`", "connect") from error
+        self._busy.add(connection)
+        return connection
+
+    def _take_idle(self, key: PoolKey) -> Connection | None:
+        idle = self._idle.get(key)
+        while idle:
+            connection = idle.pop()
+            if connection.is_quiet():
+                self._busy.add(connection)
+                return connection
+            connection.abort()
+        return None
+
+    def give_back(self, key: PoolKey, connection: Connection) -> None:
+        """Keep a connection whose exchange is over for the next call, if it can serve one."""
+        self._busy.discard(connection)
+        if not connection.finish():
+            return
+        self._idle.setdefault(key, []).append(connection)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(IDLE_S, self._sweep)
+        if len(self._idle) > MAX_IDLE:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Close what was not used for long, and the longest unused beyond the limit."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        loop = asyncio.get_running_loop()
+        kept = [(c.idle_since, key, c) for key, idle in self._idle.items() for c in idle if not c.closed]
+        kept.sort(key=lambda item: item[0], reverse=True)
+        self._idle = {}
+        for number, (since, key, connection) in enumerate(kept):
+            if number >= MAX_IDLE // 2 or loop.time() - since > IDLE_S:
+                connection.abort()
+            else:
+                self._idle.setdefault(key, []).append(connection)
+        if self._idle:
+            self._sweeper = loop.call_later(IDLE_S / 2, self._sweep)
+
+    def close(self) -> None:
         """Close every connection."""
-        pools, self._pools = self._pools, OrderedDict()
-        for pool in pools.values():
-            await pool.session.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in [*self._busy, *(c for idle in self._idle.values() for c in idle)]:
+            connection.abort()
+        self._idle, self._busy = {}, set()
 
     def until(self, seconds: float) -> float:
         """Loop time at which a wait of so many seconds, or the request's deadline, ends."""
@@ -147,101 +257,72 @@ class Upstream:
         return limit if deadline is None else min(limit, deadline)
 
     def bad(self, what: str, code: str | None = None) -> BadUpstreamReply:
-        """An answer that breaks the rules; no other attempt would change it when it has a code of its own."""
-        error = BadUpstreamReply(
-            f"provider `{self.provider_id}` {what}", provider_id=self.provider_id, phase="parse", code=code
-        )
+        """An answer that breaks the rules; one with a code of its own would be no better a second time."""
+        message = f"provider `{self.provider_id}` {what}"
+        error = BadUpstreamReply(message, provider_id=self.provider_id, phase="parse", code=code)
         error.retryable = code is None
         return error
 
-    @contextmanager
-    def failures(self, phase: str) -> Iterator[None]:
-        """Turn the client's exceptions into this project's, by what failed."""
-        import aiohttp
-
-        try:
-            yield
-        except TimeoutError as error:
-            if isinstance(error, aiohttp.ConnectionTimeoutError):
-                raise self._timeout("did not accept a connection", "connect") from error
-            raise self._timeout("did not answer" if phase == "send" else "stopped sending", phase) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._failure(error, phase) from error
+    def failure(self, error: Broken | TimeoutError, phase: str) -> StackError:
+        """The error for an exchange that broke."""
+        if isinstance(error, TimeoutError):
+            return self._timeout("did not answer" if phase == "send" else "stopped sending", phase)
+        if error.kind == "headers":
+            return self.bad("sent headers of more than 64 KiB", "upstream_too_large")
+        if error.kind == "invalid":
+            return self.bad("sent an answer that is not valid HTTP")
+        return self._unreachable("closed the connection before its answer was complete", phase)
 
     def _timeout(self, what: str, phase: str) -> UpstreamTimeout:
         deadline = request_context.get().deadline
-        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+        message, code = f"provider `{self.provider_id}` {what} in time", "upstream_timeout"
+        if deadline is not None and asyncio.get_running_loop().time() >= deadline - 0.001:
             message = f"the request's deadline passed while waiting for provider `{self.provider_id}`"
-            return UpstreamTimeout(message, provider_id=self.provider_id, phase=phase, code="deadline_exceeded")
-        code = "upstream_idle" if phase == "read" else None
-        message = f"provider `{self.provider_id}` {what} in time"
+            code = "deadline_exceeded"
+        elif phase == "read":
+            code = "upstream_idle"
         return UpstreamTimeout(message, provider_id=self.provider_id, phase=phase, code=code)
 
-    def _failure(self, error: Exception, phase: str) -> StackError:
-        import aiohttp
-
-        if isinstance(error, aiohttp.ClientConnectorDNSError):
-            return self._unreachable(f"has a host name that does not resolve: `{error.host}`", "dns", "upstream_dns")
-        if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
-            tls = self._unreachable("has no valid TLS certificate for its name", "tls", "upstream_tls")
-            tls.retryable = False
-            return tls
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return self._unreachable(f"refused the connection to `{error.host}:{error.port}`", "connect", None)
-        if isinstance(error, aiohttp.InvalidURL):
-            return self._unreachable("has a base URL that is not valid", "send", None)
-        if isinstance(error, aiohttp.ClientResponseError):
-            if error.message.startswith("Got more than"):
-                return self.bad("sent a header that is too large", "upstream_too_large")
-            return self.bad("sent an answer that is not valid HTTP")
-        if isinstance(error, aiohttp.ClientPayloadError) and "decod" in str(error).lower():
-            return self.bad("sent a body that does not decode")
-        return self._unreachable("closed the connection before its answer was complete", phase, "upstream_reset")
-
-    def _unreachable(self, what: str, phase: str, code: str | None) -> Unreachable:
-        return Unreachable(
-            f"provider `{self.provider_id}` {what}", provider_id=self.provider_id, phase=phase, code=code
+    def _unreachable(self, what: str, phase: str) -> Unreachable:
+        codes = {"dns": "upstream_dns", "tls": "upstream_tls", "connect": "upstream_unreachable"}
+        error = Unreachable(
+            f"provider `{self.provider_id}` {what}",
+            provider_id=self.provider_id,
+            phase=phase,
+            code=codes.get(phase, "upstream_reset"),
         )
+        error.retryable = phase != "tls"
+        return error
 
-    def _url(self, url: str) -> URL:
-        known = self._urls.get(url)
-        if known is None:
-            from yarl import URL
 
-            if len(self._urls) > 1000:
-                self._urls.clear()
-            known = self._urls[url] = URL(url, encoded=True)
-        return known
+@cache
+def _tls_context() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
-    async def _pool_of(self, credential: str | None) -> _Pool:
-        # The digest, so that a caller's key is not kept longer than its request.
-        key = hashlib.blake2b(credential.encode(), digest_size=16).digest() if credential else b""
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = _Pool(self._open())
-            await self._close_unused()
-        else:
-            self._pools.move_to_end(key)
-        return pool
 
-    async def _close_unused(self) -> None:
-        surplus = len(self._pools) - MAX_POOLS
-        unused = [key for key, pool in self._pools.items() if not pool.in_flight][: max(surplus, 0)]
-        for key in unused:
-            if pool := self._pools.pop(key, None):
-                await pool.session.close()
+@cache
+def _address(url: str) -> Address:
+    """Raises: ValueError for anything but a plain http(s) URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname or parts.username is not None:
+        raise ValueError("not a plain http(s) URL")
+    port = parts.port or PORTS[parts.scheme]
+    target = quote(parts.path or "/", safe="/:@!$&'()*+,;=~%-._") + (f"?{parts.query}" if parts.query else "")
+    authority = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
+    if port != PORTS[parts.scheme]:
+        authority += f":{port}"
+    return Address(parts.scheme, parts.hostname, port, target, authority)
 
-    def _open(self) -> aiohttp.ClientSession:
-        import aiohttp
 
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, keepalive_timeout=30),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.limits.connect_timeout_s),
-            headers={"user-agent": f"stack/{__version__}", "accept-encoding": "identity"},
-            skip_auto_headers=("content-type",),
-            read_bufsize=READ_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-            trust_env=False,
-            raise_for_status=False,
-        )
+def _head(request: UpstreamRequest, address: Address) -> bytes:
+    lines = [f"{request.method} {address.target} HTTP/1.1", f"host: {address.authority}", f"user-agent: {_AGENT}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    if request.body:
+        lines.append(f"content-length: {len(request.body)}")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1:
+        raise InvalidRequest("a credential or header for a provider holds a line break: take it out")
+    return head.encode("latin-1", "replace") + b"\r\naccept-encoding: identity\r\n\r\n"
+
+
+_AGENT = f"stack/{__version__}"

@@ -1,0 +1,200 @@
+"""HTTP/1.1 towards an upstream: one connection, one exchange at a time, nothing taken that was not asked for.
+
+A connection is used again only if its answer ended where the answer said, nothing followed, and the upstream keeps it
+open. Bytes that arrive while no answer is due close it, so that one caller's answer can never become another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+
+import httptools
+
+MAX_HEADER_BYTES = 1 << 16
+HIGH_WATER_BYTES = 1 << 16  # beyond this much unread, the socket is not read either
+
+
+class Broken(Exception):
+    """The exchange cannot go on. `kind`: reset, invalid or headers (too large)."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Connection(asyncio.Protocol):
+    """A socket to an upstream. `send`, then `wait` until there is a head, then `take` and `wait` until complete."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._until = 0.0
+        self._failure: Broken | None = None
+        self._busy = self._paused = False
+        self.closed = self.reused = False
+        self.idle_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """Begin an exchange."""
+        self._busy = True
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.complete = self.has_head = self.received = False
+        self._keep_alive = self._until_close = self._surplus = False
+        self._header_bytes = self._buffered = 0
+        self._parts: list[bytes] = []
+        if len(body) < HIGH_WATER_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
+
+    async def wait(self, until: float) -> None:
+        """Until something has arrived. Raises: Broken, TimeoutError at loop time `until`."""
+        if self._failure is not None:
+            raise self._failure
+        self._waiter = self._loop.create_future()
+        self._watch(until)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def take(self) -> bytes:
+        """The part of the body that has arrived since the last call."""
+        parts = self._parts
+        if not parts:
+            return b""
+        self._parts, self._buffered = [], 0
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def finish(self) -> bool:
+        """End the exchange; whether the connection can serve another. If not, it is closed."""
+        self._busy = False
+        if self.complete and self._keep_alive and not self._surplus and not self.closed:
+            self.reused = True
+            self.idle_since = self._loop.time()
+            return True
+        self.abort()
+        return False
+
+    def is_quiet(self) -> bool:
+        """Whether the idle connection is open and has nothing to read: neither bytes nor an end."""
+        return not self.closed and not self._poll.poll(0)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._transport.abort()
+
+    def _watch(self, until: float) -> None:
+        # One timer serves many waits: it is set anew only if it would come too late.
+        self._until = until
+        if self._timer is not None and self._timer.when() > until:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and not self.closed:
+            self._timer = self._loop.call_at(until, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() < self._until - 0.001:
+            self._watch(self._until)
+        else:
+            self._waiter.set_exception(TimeoutError())
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            if self._failure is not None:
+                self._waiter.set_exception(self._failure)
+            else:
+                self._waiter.set_result(None)
+
+    def _fail(self, kind: str) -> None:
+        if self._failure is None:
+            self._failure = Broken(kind)
+        self.abort()
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._busy or self.closed:
+            self.abort()
+            return
+        self.received = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            if not self.complete:  # what follows a complete answer only costs the connection
+                self._fail("headers" if self._header_bytes > MAX_HEADER_BYTES else "invalid")
+                return
+            self._surplus = True
+        if self._buffered > HIGH_WATER_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._busy or self.complete:
+            return
+        if self._until_close and self.has_head and error is None:
+            self.complete = True
+            self._wake()
+        else:
+            self._fail("reset")
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self._surplus = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.complete:
+            return
+        self._header_bytes += len(name) + len(value) + 4
+        if self._header_bytes > MAX_HEADER_BYTES:
+            raise httptools.HttpParserError("headers too large")
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if self.complete:
+            return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200:  # an interim answer: the real one follows
+            self.headers = {}
+            return
+        sized, chunked = "content-length" in self.headers, "transfer-encoding" in self.headers
+        if sized and chunked:
+            raise httptools.HttpParserError("both a length and chunks")
+        self.status = status
+        self.has_head = True
+        self._until_close = not sized and not chunked and status not in (204, 304)
+        self._keep_alive = self._parser.should_keep_alive() and not self._until_close
+
+    def on_body(self, data: bytes) -> None:
+        if not self.complete:
+            self._parts.append(data)
+            self._buffered += len(data)
+
+    def on_message_complete(self) -> None:
+        if self.has_head:
+            self.complete = True
