@@ -9,27 +9,35 @@ from typing import Any
 
 import click
 
+from stack.cli.build import build
+from stack.cli.check import check
+from stack.cli.listing import list_apis, list_distributions, list_providers
 from stack.cli.run import run
-from stack.errors import ConfigError, ProvidersFailed
+from stack.errors import ConfigError, ProvidersFailed, StackError
 from stack.version import __version__
 
-EXIT_BAD_CONFIG = 2
-EXIT_PROVIDERS_FAILED = 3
+FAILED, BAD_CONFIG, PROVIDERS_FAILED = 1, 2, 3
 
 
 class Program(click.Group):
-    """A group whose commands end with the lines of a ConfigError, never with a traceback of it."""
+    """A group whose commands end with the message of a StackError, never with a traceback of it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ConfigError as error:
+        except StackError as error:
             click.echo(error.message, err=True)
-            ctx.exit(EXIT_PROVIDERS_FAILED if isinstance(error, ProvidersFailed) else EXIT_BAD_CONFIG)
+            ctx.exit(_status(error))
+
+
+def _status(error: StackError) -> int:
+    if isinstance(error, ProvidersFailed):
+        return PROVIDERS_FAILED
+    return BAD_CONFIG if isinstance(error, ConfigError) else FAILED
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, package_name="stack", message="stack %(version)s")
+@click.version_option(__version__, message="stack %(version)s")
 def main() -> None:
     """Serve one stable API in front of every model.
 
@@ -38,4 +46,5 @@ def main() -> None:
     """
 
 
-main.add_command(run)
+for _command in (build, check, list_distributions, list_apis, list_providers, run):
+    main.add_command(_command)

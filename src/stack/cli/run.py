@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import click
@@ -33,7 +34,10 @@ def run(
     strict: bool,
     insecure_no_auth: bool,
 ) -> None:
-    """Serve a stack: that of a run.yaml, of a distribution, or of one remote provider by its bare name."""
+    """Serve a run.yaml or a distribution.
+
+    A remote provider's bare name is a distribution as well: that provider with the inline defaults.
+    """
     from stack.config.load import parse_run_config
     from stack.distribution import run_config_source
     from stack.server.serve import serve
@@ -41,4 +45,5 @@ def run(
     loaded = parse_run_config(*run_config_source(config), environment(assignments))
     said = {"host": host, "port": port, "workers": workers}
     server = loaded.server.model_copy(update={name: value for name, value in said.items() if value is not None})
-    serve(replace(loaded, server=server), strict=strict, insecure_no_auth=insecure_no_auth)
+    with suppress(KeyboardInterrupt):  # how a server is stopped at a terminal, once it has shut down cleanly
+        serve(replace(loaded, server=server), strict=strict, insecure_no_auth=insecure_no_auth)

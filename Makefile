@@ -1,0 +1,59 @@
+# Every target sets up what it needs, in $(VENV), and again only when pyproject.toml has changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP ?= $(BIN)/python -m pip install --quiet --disable-pip-version-check
+BASE := $(VENV)/.base-installed
+DEV := $(VENV)/.dev-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check codegen format bench clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+run: $(BASE)  ## serve the starter distribution on 127.0.0.1:8321
+	$(BIN)/stack run starter
+
+test: $(DEV)  ## run the unit and integration tests
+	$(BIN)/python -m pytest
+
+check: $(DEV)  ## format, lint, types, generated files, then the tests
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/python scripts/distro_codegen.py --check
+	$(BIN)/python -m pytest
+
+codegen: $(DEV)  ## write the distributions and docs/providers from their sources
+	$(BIN)/python scripts/distro_codegen.py
+
+format: $(DEV)  ## format the code, and fix what the linter can
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+bench: $(DEV)  ## measure against the upstream itself and a naive proxy
+	$(BIN)/python benchmarks/bench.py
+
+clean:  ## remove .venv, caches and built files
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BASE): pyproject.toml | $(BIN)/pip
+	@echo "installing into $(VENV)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/pip
+	@echo "installing into $(VENV), with what the tests need"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(BASE)
+
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "there is no '$(PYTHON)': run 'apt install python3 python3-venv'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "stack needs Python 3.11 or newer and '$(PYTHON)' is older: run 'make PYTHON=python3.12', say" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "'$(PYTHON)' cannot make virtual environments: run 'apt install python3-venv'" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,69 @@
+"""`stack check`: what is wrong with a run.yaml, or what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from stack.cli.options import CONFIG, env_option, environment
+from stack.cli.table import table
+
+if TYPE_CHECKING:
+    from stack.config.models import ProviderInstance
+
+Row = tuple[str, str, str, str]
+
+
+@click.command()
+@click.argument("config", metavar=CONFIG)
+@env_option
+def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
+    """Print every problem of a run.yaml.
+
+    If there is none: which providers are on, which are off, and which cannot be imported. Nothing is started and nobody is called.
+    """
+    from stack.config.load import parse_run_config
+    from stack.distribution import run_config_source
+
+    text, file = run_config_source(config)
+    environ = environment(assignments)
+    loaded = parse_run_config(text, file, environ)
+    on = [_state(instance) for instances in loaded.providers.values() for instance in instances]
+    off = list(_switched_off(text, file, environ))
+    click.echo(table(("API", "PROVIDER", "TYPE", "STATE"), sorted(on + off)))
+    failed = sum(state.startswith("failed") for *_, state in on)
+    counts = f"{len(on) - failed} on, {failed} failed, {len(off)} off; models registered: {len(loaded.models)}"
+    click.echo(f"{file}: no problems; providers: {counts}")
+
+
+def _state(instance: ProviderInstance) -> Row:
+    from stack.errors import ConfigError
+    from stack.registry.contract import load_provider_class
+
+    error = instance.error
+    if error is None:
+        try:
+            load_provider_class(instance.spec)
+        except ConfigError as raised:
+            error = raised
+    state = f"failed: {error.message}" if error else "on"
+    return instance.api, instance.provider_id, instance.spec.provider_type, state
+
+
+def _switched_off(text: str, file: str, environ: Mapping[str, str]) -> Iterator[Row]:
+    """The entries that loading leaves out, each with the variables that would switch it on."""
+    from stack.config.placeholders import parse, variables
+    from stack.config.source import Source
+    from stack.config.yaml import Scalar, Section
+
+    source = Source(text, file, environ)
+    providers = source.root.get("providers")
+    for api, listed in providers.entries.items() if isinstance(providers, Section) else ():
+        for section, _ in source.sections(listed.node, ""):
+            node, kind = section.get("provider_id"), source.word(section.get("provider_type"))
+            if isinstance(node, Scalar) and (word := source.word(node)) and word.is_off:
+                switches = ", ".join(dict.fromkeys(variables(parse(node.text))))
+                state = f"off: set {switches}" if switches else "off"
+                yield api, "", kind.text if kind else "", state

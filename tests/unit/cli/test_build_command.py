@@ -1,0 +1,32 @@
+"""`stack build`: what it says; what it makes is in `test_build.py` and `test_venv.py`."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_print_deps_only_prints_a_command_and_makes_nothing(stack, tmp_path):
+    ended = stack("build", "--distro", "together", "--print-deps-only")
+    assert ended.exit_code == 0
+    assert ended.stdout.startswith("pip install ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_distribution_names_the_nearest(stack):
+    ended = stack("build", "--distro", "togethr")
+    assert ended.exit_code == 2
+    assert "did you mean `together`" in ended.stderr
+
+
+def test_an_environment_that_is_there_is_kept(stack, tmp_path):
+    kept = tmp_path / "mine/venv/kept"
+    kept.mkdir(parents=True)
+    ended = stack("build", "--distro", "together", "--image-name", "mine")
+    assert ended.exit_code == 2
+    assert "`mine/venv` exists: say `--force`" in ended.stderr
+    assert kept.is_dir()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../up", "a: b"])
+def test_an_image_name_is_one_word(stack, name):
+    assert stack("build", "--distro", "together", "--image-name", name).exit_code == 2

@@ -1,0 +1,49 @@
+"""`stack check`: the problems of a file, or what it comes to."""
+
+from __future__ import annotations
+
+SWITCHED = """\
+providers:
+  inference:
+  - {provider_id: "${env.GROQ_API_KEY:+groq}", provider_type: remote::groq, config: {api_key: "${env.GROQ_API_KEY}"}}
+  - {provider_id: gone, provider_type: remote::gone, module: no_such_package}
+"""
+
+
+def states(output: str) -> dict[str, str]:
+    """The state of each provider type."""
+    return {line.split()[2]: " ".join(line.split()[3:]) for line in output.splitlines()[1:-1]}
+
+
+def test_a_provider_that_is_off_tells_what_switches_it_on(stack, tmp_path):
+    (tmp_path / "run.yaml").write_text(SWITCHED)
+    ended = stack("check", "run.yaml")
+    assert ended.exit_code == 0
+    assert states(ended.stdout)["remote::groq"] == "off: set GROQ_API_KEY"
+    assert ended.stdout.endswith("run.yaml: no problems; providers: 0 on, 1 failed, 1 off; models registered: 0\n")
+
+
+def test_env_switches_a_provider_on(stack, tmp_path):
+    (tmp_path / "run.yaml").write_text(SWITCHED)
+    assert states(stack("check", "run.yaml", "--env", "GROQ_API_KEY=k").stdout)["remote::groq"] == "on"
+
+
+def test_a_missing_package_is_told_with_its_install_line(stack, tmp_path):
+    (tmp_path / "run.yaml").write_text(SWITCHED)
+    state = states(stack("check", "run.yaml").stdout)["remote::gone"]
+    assert state.startswith("failed: ")
+    assert state.endswith("run `pip install no_such_package`")
+
+
+def test_a_distribution_is_checked_by_its_name(stack):
+    ended = stack("check", "starter")
+    assert ended.exit_code == 0
+    assert states(ended.stdout)["inline::playground"] == "on"
+
+
+def test_every_problem_is_printed(stack, tmp_path):
+    (tmp_path / "run.yaml").write_text(SWITCHED + "server: {prot: 1, host: [], workers: none}\n")
+    ended = stack("check", "run.yaml")
+    assert ended.exit_code == 2
+    assert len(ended.stderr.splitlines()) == 3
+    assert "Traceback" not in ended.output
