@@ -57,6 +57,8 @@ class Hints:
         self._numbers = [_as_number(match) for match in _NUMBER.findall(self._searched)]
         self._quoted = [first or second for first, second in _QUOTED.findall(self._searched)]
         self._names, self._openers = _names(self._searched)
+        found = _AFTER_PREPOSITION.findall(self._searched)
+        self._prepositional = [word for word in found if word.lower() not in _NOT_NAMES]
         self._words = [word.strip(".,;:!?()[]{}<>\"'") for word in self._searched.split()]
         self._dates = _dates(self._searched)
 
@@ -86,8 +88,7 @@ class Hints:
             yield self.text
         for name in _name_words(field):
             yield from self.formatted(_FORMATS[name]) if name in _FORMATS else ()
-        prepositional = [word for word in _AFTER_PREPOSITION.findall(self._searched) if word.lower() not in _NOT_NAMES]
-        yield from self._unused_first([*self._quoted, *self._names, *prepositional, *self._openers])
+        yield from self._unused_first([*self._quoted, *self._names, *self._prepositional, *self._openers])
         if self.text:
             yield shorten(self.text, 200)
 
