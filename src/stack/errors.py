@@ -273,6 +273,17 @@ class UpstreamError(StackError):
             headers["x-should-retry"] = "false"
         return headers
 
+    def log_fields(self) -> dict[str, Any]:
+        """What the log says of it: never text of a prompt or an answer."""
+        return {
+            "provider": self.provider_id,
+            "phase": self.phase,
+            "status": self.status,
+            "code": self.code,
+            "upstream_status": self.upstream.status,
+            "upstream_request_id": self.upstream.request_id,
+        }
+
 
 class RateLimited(UpstreamError):
     """The provider refuses for now; `retry_after` is its own Retry-After."""

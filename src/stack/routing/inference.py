@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from stack.apis.inference import (
     ChatCompletion,
@@ -18,10 +18,10 @@ from stack.apis.inference import (
     ModelAvailability,
 )
 from stack.apis.models import ModelType
-from stack.apis.wire import Reply, ReplyMeta, Stream
+from stack.apis.wire import Reply, ReplyMeta, Stream, WireRequest
 from stack.errors import InvalidRequest, NotFound, StackError, UpstreamError
 from stack.routing.instance import Instance
-from stack.routing.routes import Routes, Target
+from stack.routing.routes import Routes
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -40,31 +40,13 @@ class InferenceRouter(Inference):
     async def openai_chat_completion(
         self, request: ChatCompletionRequest
     ) -> Reply[ChatCompletion] | Stream[ChatCompletionChunk]:
-        target = await self._target(request.model, "llm")
-        try:
-            answer = await target.instance.answer().openai_chat_completion(request.for_model(target.provider_model_id))
-        except StackError as error:
-            raise self._noted(target, error) from error.__cause__
-        self._credit(target, answer.meta)
-        return answer.renamed(request.model)
+        return await self._ask(request, "llm", lambda provider, sent: provider.openai_chat_completion(sent))
 
     async def openai_completion(self, request: CompletionRequest) -> Reply[Completion] | Stream[Completion]:
-        target = await self._target(request.model, "llm")
-        try:
-            answer = await target.instance.answer().openai_completion(request.for_model(target.provider_model_id))
-        except StackError as error:
-            raise self._noted(target, error) from error.__cause__
-        self._credit(target, answer.meta)
-        return answer.renamed(request.model)
+        return await self._ask(request, "llm", lambda provider, sent: provider.openai_completion(sent))
 
     async def openai_embeddings(self, request: EmbeddingsRequest) -> Reply[EmbeddingsResponse]:
-        target = await self._target(request.model, "embedding")
-        try:
-            answer = await target.instance.answer().openai_embeddings(request.for_model(target.provider_model_id))
-        except StackError as error:
-            raise self._noted(target, error) from error.__cause__
-        self._credit(target, answer.meta)
-        return answer.renamed(request.model)
+        return await self._ask(request, "embedding", lambda provider, sent: provider.openai_embeddings(sent))
 
     async def list_models(self) -> list[Model]:
         """Every model that can be named, under the ids that callers use."""
@@ -80,24 +62,33 @@ class InferenceRouter(Inference):
         except StackError as error:
             return ModelAvailability("unknown", error.message)
 
-    async def _target(self, model: str, wanted: ModelType) -> Target[Inference]:
-        target = await self.routes.resolve(model)
+    async def _ask(self, request: R, wanted: ModelType, ask: Callable[[Inference, R], Awaitable[A]]) -> A:
+        target = await self.routes.resolve(request.model)
         if target.model_type is not None and target.model_type != wanted:
             raise InvalidRequest(
-                f"`{model}` is {_KIND[target.model_type]}: this call needs {_KIND[wanted]}",
+                f"`{request.model}` is {_KIND[target.model_type]}: this call needs {_KIND[wanted]}",
                 param="model",
                 code="wrong_model_type",
             )
-        return target
+        instance = target.instance
+        try:
+            answer = await ask(instance.answer(), request.for_model(target.provider_model_id))
+        except UpstreamError as error:
+            instance.failed_to_answer(error)
+            raise
+        instance.works()
+        answer.meta.provider_id = answer.meta.provider_id or instance.provider_id
+        answer.meta.upstream_model = answer.meta.upstream_model or target.provider_model_id
+        return answer.renamed(request.model)
 
-    @staticmethod
-    def _credit(target: Target[Inference], meta: ReplyMeta) -> None:
-        target.instance.works()
-        meta.provider_id = meta.provider_id or target.instance.provider_id
-        meta.upstream_model = meta.upstream_model or target.provider_model_id
 
-    @staticmethod
-    def _noted(target: Target[Inference], error: StackError) -> StackError:
-        if isinstance(error, UpstreamError):
-            target.instance.failed_to_answer(error)
-        return error
+class _Answer(Protocol):
+    """What Reply and Stream have in common."""
+
+    meta: ReplyMeta
+
+    def renamed(self, model: str) -> Self: ...
+
+
+R = TypeVar("R", bound=WireRequest)
+A = TypeVar("A", bound=_Answer)

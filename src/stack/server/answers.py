@@ -6,10 +6,13 @@ import asyncio
 from typing import Any
 
 import pydantic_core
+import structlog
 
 from stack.apis.wire import EVENT_STREAM, JSON, Reply, ReplyMeta, Stream
 from stack.errors import ShuttingDown, StackError
 from stack.server.requests import Send
+
+log = structlog.get_logger("stack.server")
 
 Headers = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", JSON.encode())
@@ -45,26 +48,26 @@ async def send_reply(send: Send, reply: Reply[Any], request_id: str) -> None:
     await send_bytes(send, 200, [_JSON, *_meta_headers(reply.meta, request_id)], reply.body)
 
 
-async def send_stream(send: Send, stream: Stream[Any], request_id: str) -> None:
-    """A provider's stream; one that breaks ends with an error event and never with `[DONE]`."""
+async def send_stream(send: Send, stream: Stream[Any], request_id: str) -> StackError | None:
+    """A provider's stream. One that breaks ends with an error event and never with `[DONE]`; the error is returned."""
     headers = [_EVENTS, (b"cache-control", b"no-cache"), *_meta_headers(stream.meta, request_id)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    last = b""
+    broken: StackError | None = None
     try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for block in stream.blocks():
             await send({"type": "http.response.body", "body": block, "more_body": True})
     except StackError as error:
-        last = error_event(error, request_id)
-        raise
+        broken = error
     except asyncio.CancelledError:
-        last = error_event(ShuttingDown("the server stopped before the answer was complete"), request_id)
+        broken = ShuttingDown("the server stopped before the answer was complete")
         raise
     except Exception:
-        last = error_event(internal_error(), request_id)
-        raise
+        log.exception("internal error", request_id=request_id)
+        broken = internal_error()
     finally:
         await stream.aclose()
-        await send({"type": "http.response.body", "body": last})
+        await send({"type": "http.response.body", "body": error_event(broken, request_id) if broken else b""})
+    return broken
 
 
 def internal_error() -> StackError:

@@ -13,10 +13,10 @@ from stack.apis.context import request_context
 from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest
 from stack.apis.validation import invalid_request
 from stack.apis.wire import Reply, Stream, WireRequest
-from stack.errors import StackError
+from stack.errors import StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
-from stack.server.requests import ClientGone, Gate, Receive, Scope, Send, request_id
+from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
 from stack.server.routes import PREFIXES, PUBLIC, rest_app
 
 log = structlog.get_logger("stack.server")
@@ -41,34 +41,49 @@ class App:
         self._rest = rest_app(runtime)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":
             await self._live(receive, send)
             return
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         rid = request_id(headers)
-        sent = _Sent(send)
         try:
-            if scope["path"] not in PUBLIC:
-                self._gate.authenticate(headers)
-            token = request_context.set(self._gate.context(headers, rid))
-            try:
-                call = self._calls.get(scope["path"]) if scope["method"] == "POST" else None
-                if call is None:
-                    scope["stack.request_id"] = rid
-                    await self._rest(scope, receive, _with_request_id(sent, rid))
-                else:
-                    await self._answer(call, headers, receive, sent)
-            finally:
-                request_context.reset(token)
+            await self._serve(scope, receive, send, headers, rid)
         except ClientGone:
             return
+        except asyncio.CancelledError:
+            if not scope.get(CALLER_LEFT):
+                raise
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], rid: str
+    ) -> None:
+        path = scope["path"]
+        try:
+            if path not in PUBLIC:
+                self._gate.authenticate(headers)
+            # Each request runs in a context of its own, so there is nothing to reset.
+            request_context.set(self._gate.context(headers, rid))
+            call = self._calls.get(path) if scope["method"] == "POST" else None
+            if call is None:
+                scope[REQUEST_ID] = rid
+                await self._rest(scope, receive, _with_request_id(send, rid))
+                return
+            answer = await self._ask(call, headers, receive)
         except StackError as error:
-            if not sent.started:
-                await send_error(send, error, rid)
-        except Exception:
-            log.exception("internal error", path=scope["path"], request_id=rid)
-            if not sent.started:
-                await send_error(send, internal_error(), rid)
+            if isinstance(error, UpstreamError):
+                log.warning("upstream error", request_id=rid, **error.log_fields())
+            await send_error(send, error, rid)
+            return
+        except Exception as error:
+            if isinstance(error, ClientGone):
+                raise
+            log.exception("internal error", path=path, request_id=rid)
+            await send_error(send, internal_error(), rid)
+            return
+        if isinstance(answer, Reply):
+            await send_reply(send, answer, rid)
+        elif broken := await send_stream(send, answer, rid):
+            log.warning("broken stream", request_id=rid, code=broken.code, reason=broken.message)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start and stop the runtime with the server process."""
@@ -83,72 +98,16 @@ class App:
         await self._runtime.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(
-        self, call: tuple[type[WireRequest], Ask], headers: Mapping[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
+    async def _ask(
+        self, call: tuple[type[WireRequest], Ask], headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Reply[Any] | Stream[Any]:
         request_type, ask = call
         body = await self._gate.json_body(headers, receive)
         try:
             request = request_type.from_body(body)
         except ValidationError as error:
             raise invalid_request(error) from None
-        rid = request_context.get().request_id
-        with _CancelOnLeave(receive) as leaving:
-            answer = await ask(request)
-            if isinstance(answer, Stream):
-                await send_stream(send, answer, rid)
-            else:
-                leaving.ignore()
-                await send_reply(send, answer, rid)
-
-
-class _Sent:
-    """`send`, remembering whether an answer has begun."""
-
-    __slots__ = ("_send", "started")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.started = False
-
-    async def __call__(self, message: Any) -> None:
-        self.started = True
-        await self._send(message)
-
-
-class _CancelOnLeave:
-    """Cancels the current task when the caller leaves, and turns that cancellation into ClientGone."""
-
-    __slots__ = ("_gone", "_ignored", "_receive", "_task", "_watch")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._gone = self._ignored = False
-
-    def __enter__(self) -> _CancelOnLeave:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._watch = asyncio.ensure_future(self._wait())
-        return self
-
-    async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        if not self._ignored:
-            self._gone = True
-            self._task.cancel()
-
-    def ignore(self) -> None:
-        """From here on the answer is complete: a caller who leaves changes nothing."""
-        self._ignored = True
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._ignored = True
-        self._watch.cancel()
-        if self._gone and kind is asyncio.CancelledError:
-            self._task.uncancel()
-            raise ClientGone
+        return await ask(request)
 
 
 def _with_request_id(send: Send, rid: str) -> Send:

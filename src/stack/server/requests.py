@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import itertools
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -14,15 +15,20 @@ import pydantic_core
 
 from stack.apis.context import RequestContext
 from stack.config.models import ServerConfig
-from stack.errors import InvalidRequest, PayloadTooLarge, RequestTimeout, Unauthorized, UnsupportedMediaType
+from stack.errors import InvalidRequest, PayloadTooLarge, Unauthorized, UnsupportedMediaType
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+REQUEST_ID = "stack.request_id"  # where the scope carries it
+CALLER_LEFT = "stack.caller_left"  # set in the scope of a request whose task is cancelled because nobody waits for it
+
 # Ours first, then the names that the clients of Llama Stack and OGX send.
 PROVIDER_DATA = (b"x-stack-provider-data", b"x-llamastack-provider-data", b"x-ogx-provider-data")
+_PROCESS = os.urandom(8).hex()
+_NUMBERS = itertools.count(1)
 _REQUEST_ID = re.compile(rb"[\w-]{1,64}", re.ASCII)
 
 
@@ -74,35 +80,32 @@ class Gate:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > limit:
             raise _too_large(limit)
-        return await self._read(receive, limit)
+        return await _read(receive, limit)
 
-    async def _read(self, receive: Receive, limit: int) -> bytes:
-        message = await self._next(receive)
-        if not message.get("more_body"):
-            body: bytes = message.get("body", b"")
-            if len(body) > limit:
-                raise _too_large(limit)
-            return body
-        parts = [message.get("body", b"")]
-        size = len(parts[0])
-        while message.get("more_body"):
-            message = await self._next(receive)
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > limit:
-                raise _too_large(limit)
-        return b"".join(parts)
 
-    async def _next(self, receive: Receive) -> Message:
-        idle = self.config.body_idle_timeout_s
-        try:
-            async with asyncio.timeout(idle):
-                message = await receive()
-        except TimeoutError as error:
-            raise RequestTimeout(f"the body did not arrive: {idle:g} seconds without a byte") from error
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        return message
+async def _read(receive: Receive, limit: int) -> bytes:
+    message = await _next(receive)
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    parts = [message.get("body", b"")]
+    size = len(parts[0])
+    while message.get("more_body"):
+        message = await _next(receive)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise _too_large(limit)
+    return b"".join(parts)
+
+
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
 
 
 def request_id(headers: Mapping[bytes, bytes]) -> str:
@@ -110,7 +113,7 @@ def request_id(headers: Mapping[bytes, bytes]) -> str:
     sent = headers.get(b"x-request-id")
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent.decode()
-    return "req_" + os.urandom(12).hex()
+    return f"req_{_PROCESS}{next(_NUMBERS):08x}"
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

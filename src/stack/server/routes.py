@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from stack.apis.wire import JSON
 from stack.errors import MethodNotAllowed, NotFound, StackError, nearest
 from stack.runtime import Runtime
-from stack.server.answers import json_of
+from stack.server.answers import internal_error, json_of
+from stack.server.requests import REQUEST_ID
 from stack.server.schemas import (
     HealthObject,
     ModelList,
@@ -116,6 +117,7 @@ def rest_app(runtime: Runtime) -> FastAPI:
         add("GET", prefix, "/inspect/routes", operations.list_routes, "operation", shown)
     app.add_exception_handler(StackError, _stack_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _internal_error)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     return app
 
@@ -126,7 +128,12 @@ def _json(value: BaseModel) -> Response:
 
 async def _stack_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StackError)
-    return Response(json_of(error, request.scope["stack.request_id"]), error.status, error.headers(), JSON)
+    return Response(json_of(error, request.scope[REQUEST_ID]), error.status, error.headers(), JSON)
+
+
+async def _internal_error(request: Request, _: Exception) -> Response:
+    """A bug in this project; Starlette raises it again once this is sent, and it is logged there."""
+    return await _stack_error(request, internal_error())
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

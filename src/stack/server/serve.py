@@ -56,7 +56,7 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
         workers=server.workers,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=math.ceil(server.shutdown_grace_s),
-        reset_contextvars=True,
+        proxy_headers=False,
     )
     with listener:
         if server.workers > 1:
