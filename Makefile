@@ -53,7 +53,7 @@ $(DEV): pyproject.toml | $(BIN)/pip
 $(BIN)/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "there is no '$(PYTHON)': run 'apt install python3 python3-venv'" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "stack needs Python 3.11 or newer and '$(PYTHON)' is older: run 'make PYTHON=python3.12', say" >&2; exit 1; }
+		{ echo "stack needs Python 3.11 or newer and '$(PYTHON)' is older: name another, as in 'make run PYTHON=python3.12'" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "'$(PYTHON)' cannot make virtual environments: run 'apt install python3-venv'" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)

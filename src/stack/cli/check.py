@@ -22,7 +22,8 @@ Row = tuple[str, str, str, str]
 def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
     """Print every problem of a run.yaml.
 
-    If there is none: which providers are on, which are off, and which cannot be imported. Nothing is started and nobody is called.
+    If there is none: which providers are on, which are off, and which cannot be imported. Nothing is started, and
+    nobody is called.
     """
     from stack.config.load import parse_run_config
     from stack.distribution import run_config_source
