@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from stack.apis.models import ModelType
 from stack.config.yaml import Section
 from stack.errors import ConfigError
-from stack.registry.spec import ConfigModel, ProviderSpec
+from stack.registry.spec import ConfigModel, ProviderSpec, env
 
 MiB = 1024 * 1024
 MIN_KEY_LENGTH = 20
@@ -62,8 +62,8 @@ def _long_enough(key: SecretStr) -> SecretStr:
 class AuthConfig(ConfigModel):
     """Who may call."""
 
-    api_keys: list[Annotated[SecretStr, AfterValidator(_long_enough)]] = Field(
-        default_factory=list, description="Keys that callers send as `Authorization: Bearer KEY`; none: no check."
+    api_keys: list[Annotated[SecretStr, AfterValidator(_long_enough)]] = env(
+        "STACK_API_KEYS", [], "Keys that callers send as `Authorization: Bearer KEY`; none: no check."
     )
 
 
@@ -72,8 +72,8 @@ class ServerConfig(ConfigModel):
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
-    port: int = Field(8321, ge=1, le=65535, description="TCP port.")
+    host: str = env("STACK_HOST", "127.0.0.1", "Address to listen on.", min_length=1)
+    port: int = env("STACK_PORT", 8321, "TCP port.", ge=1, le=65535)
     workers: int = Field(1, ge=1, le=1024, description="Processes that share the port.")
     auth: AuthConfig = Field(default_factory=AuthConfig, description="Who may call.")
     max_body_bytes: int = Field(20 * MiB, ge=1, description="Largest request body, in bytes.")

@@ -93,6 +93,19 @@ class ConfigModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=False, hide_input_in_errors=True)
 
+    @classmethod
+    def sample_run_config(cls) -> dict[str, Any]:
+        """What run.yaml shows of these settings: the fields that have a variable, as placeholders of it."""
+        sample: dict[str, Any] = {}
+        for name, info in cls.model_fields.items():
+            if variable := env_name(info):
+                default = "" if info.is_required() else f":={_as_text(info.default)}"
+                sample[name] = f"${{env.{variable}{default}}}"
+            elif isinstance(info.annotation, type) and issubclass(info.annotation, ConfigModel):
+                if inner := info.annotation.sample_run_config():
+                    sample[name] = inner
+        return sample
+
 
 def env_name(info: FieldInfo) -> str | None:
     """The variable that `env()` named for a field."""
@@ -109,22 +122,9 @@ class ProviderConfig(ConfigModel):
 
     switch: ClassVar[str] = "api_key"
 
-    @classmethod
-    def sample_run_config(cls) -> dict[str, Any]:
-        """What run.yaml shows for this provider: the fields that have a variable, as placeholders of it."""
-        sample: dict[str, Any] = {}
-        for name, info in cls.model_fields.items():
-            if (variable := env_name(info)) is None:
-                continue
-            if info.is_required():
-                sample[name] = f"${{env.{variable}}}"
-            else:
-                sample[name] = f"${{env.{variable}:={_as_text(info.default)}}}"
-        return sample
-
 
 def _as_text(default: Any) -> str:
-    if default is None:
+    if default is None or default == []:
         return ""
     if isinstance(default, bool):
         return str(default).lower()

@@ -4,6 +4,8 @@ With `api_version` the classic paths are called (`/openai/deployments/NAME/...?a
 (`/openai/v1/...`). The model is the name of the deployment.
 """
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
 from stack.apis.models import Model
@@ -20,6 +22,7 @@ class AzureModel(ConfigModel):
 
 
 class Config(OpenAIConfig):
+    switch: ClassVar = "base_url"
     base_url: str = env("AZURE_API_BASE", description="Endpoint, such as `https://NAME.openai.azure.com`.")
     api_key: SecretStr | None = env("AZURE_API_KEY", None, "Key of the resource.")
     api_version: str | None = env("AZURE_API_VERSION", None, "Version of the classic paths; default: the v1 paths.")
