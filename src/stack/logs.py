@@ -12,14 +12,21 @@ from urllib.parse import quote
 import structlog
 
 MASK = "***"
+MIN_LENGTH = 4
 
 
 class Redactor:
-    """Masks the given secrets, also as they look in URLs, in base64 and in JSON."""
+    """Masks the secrets that it knows, also as they look in URLs, in base64 and in JSON."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
-        self._forms = sorted(forms, key=len, reverse=True)
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._forms: list[str] = []
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Mask these as well."""
+        # A shorter one is no secret, and masking it would make every line unreadable.
+        forms = {form for secret in secrets if len(secret) >= MIN_LENGTH for form in _forms(secret)}
+        self._forms = sorted(forms.union(self._forms), key=len, reverse=True)
 
     def __call__(self, _logger: Any, _name: str, event: Any) -> Any:
         return {key: self.redact(value) for key, value in event.items()}
@@ -40,31 +47,54 @@ class Redactor:
 def _forms(secret: str) -> set[str]:
     raw = secret.encode()
     escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
-    return {secret, quote(secret, safe=""), base64.b64encode(raw).decode(), escaped} - {""}
+    return {secret, quote(secret, safe=""), base64.b64encode(raw).decode(), escaped}
+
+
+class _Stderr:
+    """Whatever `sys.stderr` is when a line is written: tests and notebooks replace it."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+_redactor = Redactor()  # of the whole process: a second stack in it adds its secrets
 
 
 def configure_logs(secrets: Iterable[str] = (), level: int = logging.INFO) -> None:
     """Write this process's logs, ours and those of the libraries, to stderr; called once by the command line."""
-    redactor = Redactor(secrets)
+    _redactor.add(secrets)
+    shared, renderer = _configure_ours(level)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=_plain(renderer)))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def configure_embedded_logs(secrets: Iterable[str]) -> None:
+    """Write our own warnings to stderr where this package is a guest, unless the host has configured structlog."""
+    _redactor.add(secrets)
+    if not structlog.is_configured():
+        _configure_ours(logging.WARNING)
+
+
+def _configure_ours(level: int) -> tuple[list[Any], Any]:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        redactor,
+        _redactor,
     ]
-    colours = sys.stderr.isatty()
     plain = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
-    renderer = structlog.dev.ConsoleRenderer() if colours else plain
+    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else plain
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.PrintLoggerFactory(_Stderr()),  # type: ignore[arg-type]  # it only writes and flushes,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=_plain(renderer)))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    return shared, renderer
 
 
 def _plain(renderer: Any) -> Any:

@@ -33,12 +33,15 @@ class StackTransport(httpx2.AsyncBaseTransport):
 
     async def start(self) -> AppTransport:
         """Start the stack unless it runs. Raises RuntimeError in another event loop than that of the first call."""
+        from stack.config.models import secret_values
+        from stack.logs import configure_embedded_logs
         from stack.runtime import Runtime  # providers and server load when a stack starts, not with the client
         from stack.server.app import create_app
 
         async with self._starting:
             loop = asyncio.get_running_loop()
             if self._app is None:
+                configure_embedded_logs(secret_values(self.config))
                 async with AsyncExitStack() as opening:
                     runtime = Runtime(self.config)
                     opening.push_async_callback(runtime.stop)  # also when the start is cancelled half way

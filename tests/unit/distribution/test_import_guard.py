@@ -6,7 +6,7 @@ from stack.distribution.import_guard import base_install, blocked_modules
 
 
 def test_the_base_install_is_what_our_own_requirements_bring():
-    assert {"stack", "pydantic", "pydantic-core", "aiohttp", "openai"} <= base_install()
+    assert {"stack", "pydantic", "pydantic-core", "uvicorn", "openai"} <= base_install()
     assert not {"pytest", "mypy", "ruff"} & base_install()
 
 
@@ -16,4 +16,4 @@ def test_a_package_is_blocked_by_the_modules_that_it_installs():
 
 
 def test_what_the_base_install_brings_is_not_blocked():
-    assert blocked_modules(["aiohttp>=4", "PyYAML"]) == {}
+    assert blocked_modules(["uvicorn>=4", "PyYAML"]) == {}
