@@ -17,8 +17,8 @@ from typing import Any
 
 from stack.testing.answers import DONE, Json, base64_floats, encode, event
 
-# Azure says `/openai/v1/...` or `/openai/deployments/NAME/...`; other services have prefixes of their own.
-_ENDPOINT = re.compile(r".*?/(?:v1|deployments/[^/]+)(?P<rest>/.+)")
+# Azure says `/openai/v1/...`, or `/openai/deployments/NAME/...` and `/openai/models`; other services have prefixes.
+_ENDPOINT = re.compile(r".*?/(?:v1|deployments/[^/]+|openai(?=/models))(?P<rest>/.+)")
 
 
 def endpoint_of(path: str) -> str:

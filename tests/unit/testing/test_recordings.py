@@ -25,6 +25,10 @@ def test_an_endpoint_is_known_under_every_prefix(path):
     assert endpoint_of(path) == "/v1/chat/completions"
 
 
+def test_the_classic_list_of_azure_is_the_models_list():
+    assert endpoint_of("/openai/models") == "/v1/models"
+
+
 def test_the_selection_has_every_provider_and_stays_small():
     found = read_recordings(RECORDINGS)
     assert {each.provider for each in found} == {"openai", "azure", "ollama", "vllm"}
