@@ -63,6 +63,9 @@ class OpenAIMixin(Provider, Inference, ABC):
     """Chat, completions, embeddings and model checks of an OpenAI-compatible service."""
 
     config: OpenAIConfig
+    # Where a vendor's model list has its entries, and what an entry calls the id of its model.
+    models_at: ClassVar[str] = "data"
+    model_id_at: ClassVar[str] = "id"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -114,7 +117,7 @@ class OpenAIMixin(Provider, Inference, ABC):
 
     def read_model(self, entry: dict[str, Any]) -> Model | None:
         """One entry of the vendor's model list; None leaves it out."""
-        name = str(entry["id"])
+        name = str(entry[self.model_id_at])
         return Model(
             model_id=name,
             provider_id=self.deps.provider_id,
@@ -178,10 +181,10 @@ class OpenAIMixin(Provider, Inference, ABC):
         """The vendor's list, cut to `allowed_models`. Raises: UpstreamError."""
         response = await self._send(UpstreamRequest("GET", self.url_for(self.get_base_url(), "/models")))
         document = self._json(await response.read())
-        entries = document.get("data") if isinstance(document, dict) else document
+        entries = document.get(self.models_at) if isinstance(document, dict) else document
         if not isinstance(entries, list):
             raise self.upstream.bad("sent a model list that is no list")
-        found = [self.read_model(entry) for entry in entries if isinstance(entry, dict) and entry.get("id")]
+        found = [self.read_model(entry) for entry in entries if isinstance(entry, dict) and entry.get(self.model_id_at)]
         allowed = self.config.allowed_models
         return [model for model in found if model and (allowed is None or model.provider_model_id in allowed)]
 
@@ -191,7 +194,7 @@ class OpenAIMixin(Provider, Inference, ABC):
             base_url = self.base_url_for(model)
             response = await self._send(UpstreamRequest("GET", self.url_for(base_url, f"/models/{model}")))
             document = self._json(await response.read())
-            if isinstance(document, dict) and document.get("id"):
+            if isinstance(document, dict) and document.get(self.model_id_at):
                 return ModelAvailability("available")
         except UpstreamError as error:
             if error.upstream.status not in (404, 405):
