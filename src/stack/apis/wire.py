@@ -189,7 +189,7 @@ async def _rename(blocks: AsyncIterator[bytes], model: str) -> AsyncGenerator[by
         if old and events == block.count(b'"model"') == block.count(old):
             yield block.replace(old, new)
         else:
-            yield b"".join(_rename_event(event, model) for event in _split(block))
+            yield b"".join(_rename_event(event, model) for event in split_events(block))
 
 
 def _beginnings(event: bytes, model: str) -> tuple[bytes, bytes]:
@@ -208,7 +208,8 @@ def _rename_event(event: bytes, model: str) -> bytes:
     )
 
 
-def _split(block: bytes) -> Iterator[bytes]:
+def split_events(block: bytes) -> Iterator[bytes]:
+    """Each SSE event of a block with the blank line that ends it."""
     start = 0
     while (end := block.find(b"\n\n", start)) >= 0:
         yield block[start : end + 2]

@@ -7,30 +7,30 @@ Events pass on as the bytes they came in. A stream is complete when it sent `[DO
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 
-from stack.apis.wire import DONE, event_data
+from stack.apis.wire import DONE, event_data, split_events
 from stack.errors import BadUpstreamReply, StackError, Unreachable
 
 MAX_EVENT_BYTES = 1 << 20
 DRAIN_S = 0.25
+TAIL_CHUNKS = 8
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(msgspec.Struct, gc=False):
     """The part of a chunk that is checked; decoding it also proves the event to be JSON in UTF-8."""
 
     choices: list[_Choice] | None = None
     error: msgspec.Raw = msgspec.Raw()
-    usage: dict[str, Any] | None = None
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 class _Item(msgspec.Struct):
@@ -47,8 +47,6 @@ class _Embeddings(msgspec.Struct):
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _DECODE_ANSWER = {"choices": msgspec.json.Decoder(_Completion).decode, "data": msgspec.json.Decoder(_Embeddings).decode}
-# A raw line break cannot stand inside a JSON string, so this is never text of the answer.
-_DONE_LINE = re.compile(rb"^data: ?\[DONE\]$", re.MULTILINE)
 
 
 class EventStreamError(Exception):
@@ -60,7 +58,10 @@ class EventStreamError(Exception):
 
 
 class Relay:
-    """Checks one stream; `feed` takes bytes as they arrive and gives whole events, `end` is called at their end."""
+    """Checks one stream: `feed` takes bytes as they arrive and gives whole events, `end` gives what is left.
+
+    done: `[DONE]` was seen. failure: what is wrong with the event behind the last one that was given.
+    """
 
     def __init__(self, provider_id: str) -> None:
         self.provider_id = provider_id
@@ -68,9 +69,10 @@ class Relay:
         self._finished = False
         self._pending = b""
         self._seen_cr = False
+        self.failure: Exception | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """The whole events that `data` completes, possibly none. Raises: BadUpstreamReply, EventStreamError."""
+        """The whole and good events that `data` completes, possibly none."""
         data = self._pending + data if self._pending else data
         if self._seen_cr or b"\r" in data:
             data = self._normalised(data)
@@ -78,22 +80,25 @@ class Relay:
         if cut < 2:
             cut = 0
         block, self._pending = data[:cut], data[cut:]
-        if len(self._pending) > MAX_EVENT_BYTES:
-            raise self._bad("sent an event of more than 1 MiB", "upstream_too_large")
-        return self._checked(block) if block else b""
+        passed = self._checked(block) if block else b""
+        if len(self._pending) > MAX_EVENT_BYTES and self.failure is None:
+            self.failure = self._bad("sent an event of more than 1 MiB", "upstream_too_large")
+        return passed
 
     def end(self) -> bytes:
-        """What is still to be sent when the upstream has closed. Raises: Unreachable."""
+        """What is still to be sent when the upstream has closed; afterwards the stream is done or has failed."""
         rest = b""
         if self._pending.strip() and not self.done:
             # The last event may lack its blank line; it counts if it is whole.
             rest = self._checked(self._pending.replace(b"\r", b"").rstrip(b"\n") + b"\n\n")
-        if self.done:
+        if self.done or self.failure is not None:
             return rest
         if self._finished:
+            self.done = True
             return rest + DONE
         message = f"provider `{self.provider_id}` ended the stream before the answer was complete"
-        raise Unreachable(message, provider_id=self.provider_id, phase="read", code="upstream_truncated")
+        self.failure = Unreachable(message, provider_id=self.provider_id, phase="read", code="upstream_truncated")
+        return rest
 
     def _normalised(self, data: bytes) -> bytes:
         # SSE allows \r\n and \r as line ends; a trailing \r may be half of one.
@@ -104,39 +109,80 @@ class Relay:
         return data + held
 
     def _checked(self, block: bytes) -> bytes:
+        """The events of a block up to `[DONE]`, or up to the first bad one, which is kept in `failure`."""
         try:
             block.decode()  # the decoder below does not look into text that it skips
-        except UnicodeDecodeError as error:
-            raise self._bad("sent text that is not UTF-8") from error
-        for data in event_data(block):
-            if data == b"[DONE]":
-                self.done = True
-                line = _DONE_LINE.search(block)
-                return block[: line.start() if line else 0] + DONE
-            try:
-                chunk = _decode_chunk(data)
-            except msgspec.DecodeError as error:
-                raise self._bad("sent an event that is not a chunk") from error
-            if chunk.error and chunk.error != b"null":
-                raise EventStreamError(msgspec.json.decode(chunk.error))
-            if chunk.choices:
-                if not self._finished:
-                    self._finished = any(choice.finish_reason for choice in chunk.choices)
-            elif chunk.choices is None and chunk.usage is None:
-                raise self._bad("sent an event that is not a chunk")
+        except UnicodeDecodeError:
+            return self._one_by_one(block)
+        events = _plain_events(block)
+        done = events[-1:] == [b"[DONE]"]
+        if done:
+            events.pop()
+        try:
+            chunks = list(map(_decode_chunk, events))
+        except msgspec.DecodeError:
+            return self._one_by_one(block)
+        if not (chunks or done) or b'"error"' in block or block.count(b'"choices"') < len(chunks):
+            return self._one_by_one(block)
+        self.done = done
+        # Only the other choices' ends and the usage can follow a finish reason.
+        self._finished = self._finished or any(map(_finishes, chunks[-TAIL_CHUNKS:]))
         return block
+
+    def _one_by_one(self, block: bytes) -> bytes:
+        passed = 0
+        for event in split_events(block):
+            for data in event_data(event):
+                if data == b"[DONE]":
+                    self.done = True
+                    return block[:passed] + DONE
+                self.failure = self._fault(data)
+                if self.failure is not None:
+                    return block[:passed]
+            passed += len(event)
+        return block
+
+    def _fault(self, data: bytes) -> Exception | None:
+        try:
+            data.decode()
+            chunk = _decode_chunk(data)
+        except (UnicodeDecodeError, msgspec.DecodeError):
+            return self._bad("sent an event that is not a chunk")
+        if chunk.error and chunk.error != b"null":
+            return EventStreamError(msgspec.json.decode(chunk.error))
+        if chunk.choices is None and not chunk.usage:
+            return self._bad("sent an event that is not a chunk")
+        self._finished = self._finished or _finishes(chunk)
+        return None
 
     def _bad(self, what: str, code: str | None = None) -> StackError:
         message = f"provider `{self.provider_id}` {what}"
         return BadUpstreamReply(message, provider_id=self.provider_id, phase="parse", code=code)
 
 
+def _plain_events(block: bytes) -> list[bytes]:
+    """The data of each event if every event is one `data: ` line, as nearly all are; else nothing."""
+    count = block.count(b"\n\n")
+    if not block.startswith(b"data: ") or block.count(b"\n\ndata: ") != count - 1 or block.count(b"\n") != 2 * count:
+        return []
+    return block[6:-2].split(b"\n\ndata: ")
+
+
+def _finishes(chunk: _Chunk) -> bool:
+    return any(choice.finish_reason for choice in chunk.choices or ())
+
+
 async def relay(provider_id: str, source: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Blocks of whole checked events from bytes as they arrive; the last block ends with `[DONE]`."""
+    """Blocks of whole checked events from bytes as they arrive; the last block ends with `[DONE]`.
+
+    Raises: UpstreamError, EventStreamError, behind the last good event.
+    """
     checker = Relay(provider_id)
     async for data in source:
         if block := checker.feed(data):
             yield block
+        if checker.failure is not None:
+            raise checker.failure
         if checker.done:
             # Read to the end of the body, so that the connection can serve the next call.
             with suppress(StackError, TimeoutError):
@@ -146,6 +192,8 @@ async def relay(provider_id: str, source: AsyncIterator[bytes]) -> AsyncGenerato
             return
     if rest := checker.end():
         yield rest
+    if checker.failure is not None:
+        raise checker.failure
 
 
 def check_answer(provider_id: str, body: bytes, items: Literal["choices", "data"]) -> None:
@@ -162,10 +210,13 @@ def as_single_chunk(body: bytes) -> bytes:
     """A whole answer sent where a stream was asked for, as a stream of one chunk."""
     answer = msgspec.json.decode(body)
     for choice in answer["choices"]:
-        if "message" in choice:
-            choice["delta"] = choice.pop("message")
-            for index, call in enumerate(choice["delta"].get("tool_calls") or ()):
-                call.setdefault("index", index)
+        message = choice.pop("message", None)
+        if isinstance(message, dict):
+            choice["delta"] = message
+            calls = message.get("tool_calls")
+            for index, call in enumerate(calls if isinstance(calls, list) else ()):
+                if isinstance(call, dict):
+                    call.setdefault("index", index)
     if answer.get("object") == "chat.completion":
         answer["object"] = "chat.completion.chunk"
     return b"data: " + msgspec.json.encode(answer) + b"\n\n" + DONE

@@ -21,8 +21,15 @@ WHOLE = event("a") + event("b [DONE] \ndata: [DONE]") + event("ü🦙", "stop") 
 
 def relayed(*parts: bytes) -> bytes:
     relay = Relay("up")
-    sent = b"".join(map(relay.feed, parts))
-    return sent if relay.done else sent + relay.end()
+    sent = b""
+    for part in parts:
+        if relay.failure is None:
+            sent += relay.feed(part)
+    if relay.failure is None and not relay.done:
+        sent += relay.end()
+    if relay.failure is not None:
+        raise relay.failure
+    return sent
 
 
 def test_events_pass_as_they_came():
@@ -82,6 +89,13 @@ def test_an_error_event_raises_with_the_upstreams_object():
     with pytest.raises(EventStreamError) as raised:
         relayed(event("a") + b'data: {"error":{"message":"boom"}}\n\n')
     assert raised.value.error == {"message": "boom"}
+
+
+@pytest.mark.parametrize("bad", [b"data: {oops\n\n", b'data: {"error":{"message":"boom"}}\n\n', b"data: \xff\n\n"])
+def test_the_events_before_a_bad_one_are_given(bad: bytes):
+    relay = Relay("up")
+    assert relay.feed(event("a") + event("b") + bad + event("c")) == event("a") + event("b")
+    assert relay.failure is not None
 
 
 def test_an_endless_event_is_cut_off():
