@@ -43,14 +43,16 @@ class Connection(asyncio.Protocol):
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def send(self, head: bytes, body: bytes) -> None:
-        """Begin an exchange."""
+        """Begin an exchange. Raises: Broken, if the connection was lost before it."""
         self._busy = True
         self.status = 0
         self.headers: dict[str, str] = {}
         self.complete = self.has_head = self.received = False
         self._keep_alive = self._until_close = self._surplus = False
-        self._header_bytes = self._buffered = 0
+        self._header_bytes = self._open_bytes = self._buffered = 0
         self._parts: list[bytes] = []
+        if self.closed:
+            raise Broken("reset")
         if len(body) < HIGH_WATER_BYTES:
             self._transport.write(head + body)
         else:
@@ -74,7 +76,7 @@ class Connection(asyncio.Protocol):
         if not parts:
             return b""
         self._parts, self._buffered = [], 0
-        if self._paused:
+        if self._paused and not self.closed:
             self._paused = False
             self._transport.resume_reading()
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -82,7 +84,9 @@ class Connection(asyncio.Protocol):
     def finish(self) -> bool:
         """End the exchange; whether the connection can serve another. If not, it is closed."""
         self._busy = False
-        if self.complete and self._keep_alive and not self._surplus and not self.closed:
+        clean = self.complete and self._keep_alive and not (self._surplus or self._paused or self.closed)
+        # An upstream that answers before it has read the request may take the rest for another one.
+        if clean and not self._transport.get_write_buffer_size():
             self.reused = True
             self.idle_since = self._loop.time()
             return True
@@ -137,13 +141,17 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self.received = True
+        self._open_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not self.complete:  # what follows a complete answer only costs the connection
                 self._fail("headers" if self._header_bytes > MAX_HEADER_BYTES else "invalid")
                 return
             self._surplus = True
+        if self._open_bytes > MAX_HEADER_BYTES and not self.complete:
+            self._fail("headers")
+            return
         if self._buffered > HIGH_WATER_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
@@ -186,6 +194,7 @@ class Connection(asyncio.Protocol):
             raise httptools.HttpParserError("both a length and chunks")
         self.status = status
         self.has_head = True
+        self._open_bytes = 0
         self._until_close = not sized and not chunked and status not in (204, 304)
         self._keep_alive = self._parser.should_keep_alive() and not self._until_close
 
@@ -193,6 +202,7 @@ class Connection(asyncio.Protocol):
         if not self.complete:
             self._parts.append(data)
             self._buffered += len(data)
+            self._open_bytes = 0
 
     def on_message_complete(self) -> None:
         if self.has_head:

@@ -9,7 +9,7 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +21,7 @@ from stack.version import __version__
 IDLE_S = 30.0  # an unused connection is closed after this long
 MAX_IDLE = 256  # unused connections kept in all, so that callers with keys of their own cannot pile them up
 DECODED_BYTES = 1 << 16  # a compressed body is decoded in steps of at most this many bytes
+ADDRESSES = 256
 PORTS = {"http": 80, "https": 443}
 
 
@@ -120,6 +121,8 @@ class UpstreamResponse:
                     if decoded := decoder.decompress(data, DECODED_BYTES):
                         yield decoded
                     data = decoder.unconsumed_tail
+                    if decoder.unused_data:
+                        raise zlib.error("more than one compressed body")
             except zlib.error as error:
                 self.close()
                 raise self._upstream.bad("sent a body that does not decode") from error
@@ -300,7 +303,7 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-@cache
+@lru_cache(ADDRESSES)  # bounded: a URL may hold a caller's model id
 def _address(url: str) -> Address:
     """Raises: ValueError for anything but a plain http(s) URL."""
     parts = urlsplit(url)
@@ -320,7 +323,7 @@ def _head(request: UpstreamRequest, address: Address) -> bytes:
     if request.body:
         lines.append(f"content-length: {len(request.body)}")
     head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1:
+    if not head.count("\n") == head.count("\r") == len(lines) - 1 or "\0" in head:
         raise InvalidRequest("a credential or header for a provider holds a line break: take it out")
     return head.encode("latin-1", "replace") + b"\r\naccept-encoding: identity\r\n\r\n"
 
