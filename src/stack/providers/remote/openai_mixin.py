@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from urllib.parse import quote
 
 import pydantic_core
 from pydantic import BaseModel, Field, SecretStr
@@ -40,6 +41,7 @@ A = TypeVar("A", bound=BaseModel)
 C = TypeVar("C", bound=BaseModel)
 
 ERROR_BYTES = 1 << 16  # as much of an error answer as is read
+MAX_ID = 200  # characters of an upstream's request id that are passed on
 
 
 class OpenAIConfig(ProviderConfig):
@@ -192,7 +194,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         """Ask the vendor for the model, then for its list; never raises for the vendor's fault."""
         try:
             base_url = self.base_url_for(model)
-            response = await self._send(UpstreamRequest("GET", self.url_for(base_url, f"/models/{model}")))
+            response = await self._send(UpstreamRequest("GET", self.url_for(base_url, f"/models/{quote(model)}")))
             document = self._json(await response.read())
             if isinstance(document, dict) and document.get(self.model_id_at):
                 return ModelAvailability("available")
@@ -233,7 +235,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         self, response: UpstreamResponse, model: str, answer: type[A], items: Literal["choices", "data"]
     ) -> Reply[A]:
         body = await response.read()
-        self._raise_error_in(body, body)
+        self._raise_error_in(body)
         check_answer(self.deps.provider_id, body, items)
         return Reply(answer, self._meta(response, model), body=body)
 
@@ -252,7 +254,7 @@ class OpenAIMixin(Provider, Inference, ABC):
 
     async def _whole(self, response: UpstreamResponse) -> AsyncGenerator[bytes, None]:
         body = await response.read()
-        self._raise_error_in(body, body)
+        self._raise_error_in(body)
         check_answer(self.deps.provider_id, body, "choices")
         yield as_single_chunk(body)
 
@@ -263,16 +265,16 @@ class OpenAIMixin(Provider, Inference, ABC):
         except EventStreamError as error:
             raise stream_error(self.deps.provider_id, error.error, self.credential()) from error
 
-    def _raise_error_in(self, head: bytes, body: bytes) -> None:
+    def _raise_error_in(self, body: bytes) -> None:
         """Some services say 200 and send an error object."""
-        if b'"error"' not in head:
+        if b'"error"' not in body:
             return
         document = self._json(body)
         if isinstance(document, dict) and document.get("error") and not document.get("choices"):
             raise stream_error(self.deps.provider_id, document["error"], self.credential())
 
     def _meta(self, response: UpstreamResponse, model: str) -> ReplyMeta:
-        return ReplyMeta(self.deps.provider_id, model, response.headers.get("x-request-id"))
+        return ReplyMeta(self.deps.provider_id, model, response.headers.get("x-request-id", "")[:MAX_ID] or None)
 
     def _json(self, body: bytes) -> Any:
         try:

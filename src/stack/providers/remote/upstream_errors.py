@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from stack.providers.remote.upstream import UpstreamResponse
 
 MAX_TEXT = 500
-RETRY_HEADERS = ("retry-after", "retry-after-ms")
 _STATUS = {500: 502, 502: 502, 503: 503, 529: 503}
+_MILLISECONDS = re.compile(r"[0-9]{1,12}")
 # Anything shaped like a key, for the case that the upstream echoes one that is not ours.
 _KEY_LIKE = re.compile(r"\b(?:sk|gsk|xai|nvapi|tgp|hf|pplx|key)[-_][\w*-]{8,}|\bBearer\s+\S+", re.IGNORECASE)
 
@@ -120,6 +120,6 @@ def stream_error(provider_id: str, error: Any, secret: str | None) -> UpstreamEr
 def _retry_after(response: UpstreamResponse) -> str | None:
     """Retry-After as it came (seconds or an HTTP date), or from the millisecond form, rounded up."""
     value = response.headers.get("retry-after")
-    if value is None and (ms := response.headers.get("retry-after-ms", "")).isdigit():
+    if value is None and _MILLISECONDS.fullmatch(ms := response.headers.get("retry-after-ms", "")):
         value = str(-(-int(ms) // 1000))
     return value if value and len(value) < 64 and value.isprintable() else None

@@ -5,6 +5,7 @@ With `api_version` the classic paths are called (`/openai/deployments/NAME/...?a
 """
 
 from typing import ClassVar
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
@@ -38,7 +39,8 @@ class Azure(OpenAIVendor):
     def base_url_for(self, model: str) -> str:
         own = (entry.base_url for entry in self.config.models if entry.model == model)
         root = self._root(next(own, self.config.base_url))
-        return f"{root}/deployments/{model}" if self.config.api_version else f"{root}/v1"
+        # The name is the caller's: it must not reach another path.
+        return f"{root}/deployments/{quote(model, safe='')}" if self.config.api_version else f"{root}/v1"
 
     def url_for(self, base_url: str, path: str) -> str:
         version = self.config.api_version

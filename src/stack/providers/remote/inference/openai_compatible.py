@@ -15,14 +15,14 @@ class Config(OpenAIConfig):
     base_url: str = env("OPENAI_COMPATIBLE_BASE_URL", description="API root; `/chat/completions` is put behind it.")
     api_key: SecretStr | None = env("OPENAI_COMPATIBLE_API_KEY", None, "Sent as a bearer token, if given.")
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers to add to each call.")
-    query: dict[str, str] = Field(default_factory=dict, description="Query parameters to add to each call.")
+    query: dict[str, SecretStr] = Field(default_factory=dict, description="Query parameters to add to each call.")
 
 
 class OpenAICompatible(OpenAIVendor):
     config: Config
 
     def url_for(self, base_url: str, path: str) -> str:
-        query = urlencode(self.config.query)
+        query = urlencode({name: value.get_secret_value() for name, value in self.config.query.items()})
         return super().url_for(base_url, path) + (f"?{query}" if query else "")
 
     async def authorize(self, request: UpstreamRequest) -> None:
