@@ -14,6 +14,7 @@ StackError
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -320,8 +321,28 @@ class UpstreamRejected(UpstreamError):
     """The provider answered with an error status of its own."""
 
 
+_LONGEST_NAME = 200  # nobody meant a name longer than this
+_COMPARED = 200  # comparing well takes tens of microseconds a name, and some vendors list thousands
+
+
 def nearest(name: str, known: Sequence[str] | Mapping[str, Any], count: int = 3) -> list[str]:
     """The known names most like `name`, best first: for the "did you mean" of an error."""
     import difflib
+    import heapq
 
-    return difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
+    if len(name) > _LONGEST_NAME:
+        return []
+    names = list(known)
+    if len(names) > _COMPARED:
+        pairs = _pairs(name)
+        names = heapq.nlargest(_COMPARED, names, key=lambda each: len(pairs & _pairs(each)))
+    return difflib.get_close_matches(name, names, n=count, cutoff=0.5)
+
+
+def _pairs(name: str) -> set[tuple[str, str]]:
+    return {*itertools.pairwise(name)}
+
+
+def shortened(name: str) -> str:
+    """A caller's own name, as a message may repeat it."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."

@@ -51,12 +51,14 @@ class Instance(Generic[P]):
 
     def failed_to_answer(self, error: UpstreamError) -> None:
         """It did not: unless the refusal was about one request, nobody should count on it."""
-        if error.status in (502, 503, 504) and error.phase != "read":
+        about_one = error.phase == "read" or error.code == "deadline_exceeded"
+        if error.status in (502, 503, 504) and not about_one:
             self.status, self.reason = "unavailable", error.message
 
     def set_listed(self, models: list[Model]) -> None:
         """It listed its models."""
-        self.listed = {model.provider_model_id: model for model in models}
+        names = {model.provider_model_id: model for model in models}
+        self.listed = {name: model for name, model in names.items() if self.allowed is None or name in self.allowed}
         if self.status != "failed":
             self.status, self.reason = "available", ""
 

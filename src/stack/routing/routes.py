@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from stack.apis.models import Model, ModelType
-from stack.errors import NotFound, StackError, nearest
+from stack.errors import NotFound, StackError, nearest, shortened
 from stack.routing.instance import Instance
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Routes(Generic[P]):
         self._log = log
         self._table: dict[str, Target[P]] = {}
         self._asked: dict[str, float] = {}
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self.rebuild()
 
     async def resolve(self, model_id: str) -> Target[P]:
@@ -58,7 +59,8 @@ class Routes(Generic[P]):
         if target is None:
             close = nearest(model_id, list(self._table))
             hint = f"did you mean {', '.join(f'`{name}`' for name in close)}?" if close else "see `GET /v1/models`"
-            raise NotFound(f"the model `{model_id}` does not exist: {hint}", param="model", code="model_not_found")
+            message = f"the model `{shortened(model_id)}` does not exist: {hint}"
+            raise NotFound(message, param="model", code="model_not_found")
         return target
 
     def _known(self, model_id: str) -> Target[P] | None:
@@ -75,9 +77,8 @@ class Routes(Generic[P]):
         found = dict(self._registered)
         for provider_id, instance in self.instances.items():
             for name, model in (instance.listed or {}).items():
-                found.setdefault(
-                    f"{provider_id}/{name}", model.model_copy(update={"model_id": f"{provider_id}/{name}"})
-                )
+                ours = {"model_id": f"{provider_id}/{name}", "provider_id": provider_id}
+                found.setdefault(ours["model_id"], model.model_copy(update=ours))
         return list(found.values())
 
     def rebuild(self) -> None:
@@ -102,33 +103,32 @@ class Routes(Generic[P]):
         """Ask every provider that was not asked lately for its models; wait a little for the answers."""
         now = asyncio.get_running_loop().time()
         for provider_id, instance in self.instances.items():
-            if (
-                instance.provider is None
-                or now - self._asked.get(provider_id, -LISTING_INTERVAL_S) < LISTING_INTERVAL_S
-            ):
+            lately = now - self._asked.get(provider_id, -LISTING_INTERVAL_S) < LISTING_INTERVAL_S
+            if instance.provider is None or lately or provider_id in self._asking:
                 continue
             self._asked[provider_id] = now
-            task = asyncio.create_task(self._list(instance, instance.provider))
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            # The list is for everybody: neither the key nor the deadline of the caller who happens to need it counts.
+            listing = self._list(instance, instance.provider)
+            self._asking[provider_id] = asyncio.create_task(listing, context=Context())
         if self._asking:
-            await asyncio.wait(set(self._asking), timeout=LISTING_WAIT_S)
+            await asyncio.wait(self._asking.values(), timeout=LISTING_WAIT_S)
 
     async def _list(self, instance: Instance[P], provider: P) -> None:
         try:
             instance.set_listed(await provider.list_models())
+            self.rebuild()
         except StackError as error:
             instance.failed_to_list(error)
             self._log.info("models not listed", provider=instance.provider_id, reason=error.message)
-            return
         except Exception as error:
             instance.status, instance.reason = "degraded", f"`list_models` failed with {type(error).__name__}"
             self._log.warning("models not listed", provider=instance.provider_id, exc_info=True)
-            return
-        self.rebuild()
+        finally:
+            del self._asking[instance.provider_id]
 
     async def stop(self) -> None:
         """End the questions that are still open."""
-        for task in list(self._asking):
+        tasks = list(self._asking.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)

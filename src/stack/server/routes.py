@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from stack.apis.wire import JSON
-from stack.errors import MethodNotAllowed, NotFound, StackError, nearest
+from stack.errors import MethodNotAllowed, NotFound, StackError, nearest, shortened
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, json_of
 from stack.server.requests import REQUEST_ID
@@ -49,7 +49,7 @@ class Operations:
         models = {model.model_id: model for model in await self._runtime.inference.list_models()}
         if model_id not in models:
             known = nearest(model_id, list(models)) or list(models)[:3]
-            message = f"the model `{model_id}` does not exist: did you mean {_listed(known)}?"
+            message = f"the model `{shortened(model_id)}` does not exist: did you mean {_listed(known)}?"
             raise NotFound(message, param="model", code="model_not_found")
         return _json(ModelObject.of(models[model_id]))
 
