@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pydantic_core
@@ -15,13 +16,14 @@ from stack.server.requests import Send
 log = structlog.get_logger("stack.server")
 
 Headers = list[tuple[bytes, bytes]]
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _JSON = (b"content-type", JSON.encode())
 _EVENTS = (b"content-type", EVENT_STREAM.encode())
 
 
 def _value(text: str) -> bytes:
     """A header value: one line of Latin-1."""
-    return text.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
+    return _CONTROLS.sub(" ", text).encode("latin-1", "replace")
 
 
 def _meta_headers(meta: ReplyMeta, request_id: str) -> Headers:

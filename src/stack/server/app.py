@@ -65,8 +65,7 @@ class App:
             request_context.set(self._gate.context(headers, rid))
             call = self._calls.get(path) if scope["method"] == "POST" else None
             if call is None:
-                scope[REQUEST_ID] = rid
-                await self._rest(scope, receive, _with_request_id(send, rid))
+                await self._other(scope, receive, send, rid)
                 return
             answer = await self._ask(call, headers, receive)
         except StackError as error:
@@ -83,7 +82,15 @@ class App:
         if isinstance(answer, Reply):
             await send_reply(send, answer, rid)
         elif broken := await send_stream(send, answer, rid):
-            log.warning("broken stream", request_id=rid, code=broken.code, reason=broken.message)
+            fields = broken.log_fields() if isinstance(broken, UpstreamError) else {"code": broken.code}
+            log.warning("broken stream", request_id=rid, **fields)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send, rid: str) -> None:
+        scope[REQUEST_ID] = rid
+        try:
+            await self._rest(scope, receive, _with_request_id(send, rid))
+        except Exception:  # Starlette has answered with an internal error, and raises it for the log
+            log.exception("internal error", path=scope["path"], request_id=rid)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start and stop the runtime with the server process."""

@@ -31,11 +31,11 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, limits: ServerConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
-        self._header_bytes = 0
-        self._in_body = False
+        self._header_bytes = self._open_bytes = 0
+        self._in_head = self._in_body = False
         self._late: asyncio.TimerHandle | None = None
         self._refusal: StackError | None = None
-        self._answering: asyncio.Task[None] | None = None
+        self._answering: tuple[asyncio.Task[None], RequestResponseCycle] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -44,20 +44,29 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
         super().connection_lost(exc)
-        if self._answering is not None and not self.cycle.response_complete:
-            self.cycle.scope[CALLER_LEFT] = True  # type: ignore[literal-required]  # a key of ours
-            self._answering.cancel()
+        self._leave()
 
     def data_received(self, data: bytes) -> None:
+        in_head = self._in_head
         super().data_received(data)
-        if self._in_body or (self._header_bytes and self._late is None):
+        if self.transport.is_closing():
             self._in_time()
-            if self.transport.is_closing():
-                return
-            if self._in_body:
-                self._late = self.loop.call_later(self._limits.body_idle_timeout_s, self._body_late)
-            else:  # the headers of a later request of this connection, not whole yet
+        elif self._in_body:
+            self._in_time()
+            self._late = self.loop.call_later(self._limits.body_idle_timeout_s, self._body_late)
+        elif self._in_head or self.cycle is None or self.cycle.response_complete:
+            # A later request of this connection that is not whole yet, or bytes that belong to none.
+            if self._late is None:
                 self._late = self.loop.call_later(self._limits.header_timeout_s, self._headers_late)
+            if in_head and self._in_head:  # the parser keeps a line to itself until it ends
+                self._open_bytes += len(data)
+                if self._open_bytes > self._limits.max_header_bytes:
+                    self._refuse(self._too_large())
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._header_bytes = self._open_bytes = 0
+        super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -69,8 +78,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_time()
-        self._header_bytes = 0
-        self._in_body = True
+        self._in_head, self._in_body = False, True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -79,18 +87,38 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        task = self._answering = self.loop.create_task(cycle.run_asgi(app), context=Context())
+        task = self.loop.create_task(cycle.run_asgi(app), context=Context())
+        self._answering = task, cycle
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    def _leave(self) -> None:
+        """End the task that answers: nobody hears it any more."""
+        if self._answering is None:
+            return
+        (task, cycle), self._answering = self._answering, None
+        if not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.scope[CALLER_LEFT] = True  # type: ignore[literal-required]  # a key of ours
+            task.cancel()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # The parser takes the body of such a request for what follows the upgrade; without one, it is like any other.
+        if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
+            what = "this server does not upgrade connections: send the request without the header `upgrade`"
+            self._refuse(InvalidRequest(what, code="upgrade_not_supported"))
+
     def _count(self, size: int) -> None:
         self._header_bytes += size
-        limit = self._limits.max_header_bytes
-        if self._header_bytes > limit or len(self.headers) >= MAX_HEADERS:
-            self._refusal = HeadersTooLarge(
-                f"the request's headers are too large: at most {MAX_HEADERS} headers of {limit} bytes in all"
-            )
+        if self._header_bytes > self._limits.max_header_bytes or len(self.headers) >= MAX_HEADERS:
+            self._refusal = self._too_large()
             raise httptools.HttpParserError(self._refusal.message)
+
+    def _too_large(self) -> HeadersTooLarge:
+        limit = self._limits.max_header_bytes
+        return HeadersTooLarge(
+            f"the request's headers are too large: at most {MAX_HEADERS} headers of {limit} bytes in all"
+        )
 
     def _in_time(self) -> None:
         if self._late is not None:
@@ -98,24 +126,27 @@ class Protocol(HttpToolsProtocol):
             self._late = None
 
     def _headers_late(self) -> None:
-        self._refuse_late(f"the headers did not arrive within {self._limits.header_timeout_s:g} seconds")
+        self._refuse(RequestTimeout(f"the headers did not arrive within {self._limits.header_timeout_s:g} seconds"))
 
     def _body_late(self) -> None:
         if self.flow.read_paused:  # it is us who do not read
             self._late = self.loop.call_later(self._limits.body_idle_timeout_s, self._body_late)
             return
-        self._refuse_late(f"the body did not arrive: {self._limits.body_idle_timeout_s:g} seconds without a byte")
+        idle_s = self._limits.body_idle_timeout_s
+        self._refuse(RequestTimeout(f"the body did not arrive: {idle_s:g} seconds without a byte"))
 
-    def _refuse_late(self, message: str) -> None:
-        self._refusal = RequestTimeout(message)
-        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
-            self.transport.close()
-        else:
-            self.send_400_response(message)
+    def _refuse(self, error: StackError) -> None:
+        self._refusal = error
+        self.send_400_response(error.message)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be given to the app, and close."""
+        """Refuse what cannot be given to the app, and close; within an answer, only close."""
         if self.transport.is_closing():
+            return
+        answering = self._answering[1] if self._answering else None
+        self._leave()
+        if answering is not None and answering.response_started and not answering.response_complete:
+            self.transport.close()
             return
         error = self._refusal or InvalidRequest("the request is not valid HTTP/1.1", code="invalid_http")
         body = pydantic_core.to_json(error.envelope())
