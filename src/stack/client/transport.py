@@ -15,13 +15,13 @@ from typing import Any
 import httpx2
 import structlog
 
+from stack.server.requests import CALLER_LEFT
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
-# A server only tells the app that the caller has gone; in process nothing else would end an app that does not listen.
-LEAVE_S = 0.1
 GRACE_S = 5.0
 _WITHOUT_CONTENT = (204, 304)
 
@@ -75,6 +75,7 @@ class Exchange(httpx2.AsyncByteStream):
         self._room = asyncio.Event()  # for the app: the caller took a chunk, or left
         self._over = asyncio.Event()  # nothing more will be written, or nobody reads it
         # A server hands the app none of its caller's context variables.
+        self._scope = _scope(request)
         self.task = asyncio.create_task(self._run(app), context=Context())
 
     async def response(self) -> httpx2.Response:
@@ -98,15 +99,12 @@ class Exchange(httpx2.AsyncByteStream):
                 await self._progress()
 
     async def aclose(self) -> None:
-        """Leave: the app hears of the disconnect, is cancelled if it goes on, and has ended when this returns."""
+        """Leave: an app that has not finished its answer is cancelled, and has ended when this returns."""
         self._end()
-        if self._complete:
-            return
-        try:
-            await asyncio.wait({self.task}, timeout=LEAVE_S)
-        finally:
+        if not self._complete:
+            self._scope[CALLER_LEFT] = True
             self.task.cancel()
-        await asyncio.wait({self.task})
+            await asyncio.wait({self.task})
 
     def _end(self) -> None:
         self._over.set()
@@ -135,7 +133,7 @@ class Exchange(httpx2.AsyncByteStream):
 
     async def _run(self, app: ASGIApp) -> None:
         try:
-            await app(_scope(self._request), self._receive, self._send)
+            await app(self._scope, self._receive, self._send)
         except Exception as error:
             self._app_error = error
             if self._complete:
