@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from stack.apis.inference import Inference, Model
+from stack.config.models import secret_values
 from stack.errors import ProvidersFailed, StackError
+from stack.logs import Redactor
 from stack.registry.contract import check_methods, load_provider_class
 from stack.registry.spec import Deps
 from stack.routing.inference import InferenceRouter
@@ -40,6 +42,7 @@ class Runtime:
         ]
         # Routers exist before any provider, so that each can be handed all of them.
         self.inference: Inference = InferenceRouter(self._of("inference"), registered, log)
+        self._redact = Redactor(secret_values(config)).redact  # reasons are shown to callers
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def _of(self, api: str) -> list[Instance[Any]]:
@@ -73,10 +76,10 @@ class Runtime:
             if initialize is not None:
                 await initialize()
         except StackError as error:
-            instance.fail(error.message)
-            bound.error("provider failed", reason=error.message)
+            instance.fail(self._redact(error.message))
+            bound.error("provider failed", reason=instance.reason)
         except Exception as error:
-            instance.fail(f"{type(error).__name__} while it started: {error}")
+            instance.fail(self._redact(f"{type(error).__name__} while it started: {error}"))
             bound.error("provider failed", exc_info=True)
         else:
             instance.provider = provider
