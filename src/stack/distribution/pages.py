@@ -31,7 +31,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"yaml": as_yaml, "line": as_line, "cell": as_cell, "packages": as_packages}
+    environment.filters |= {"yaml": as_yaml, "line": as_line, "cell": as_cell}
+    environment.filters |= {"packages": as_packages, "checked": as_checked}
     return environment
 
 
@@ -56,3 +57,8 @@ def as_packages(spec: ProviderSpec) -> str:
     needed = [f"`{package}`" for package in spec.packages]
     needed += [f"`{package}` (without its dependencies)" for package in spec.packages_no_deps]
     return ", ".join(needed) or "none"
+
+
+def as_checked(spec: ProviderSpec) -> str:
+    """What a provider was checked against, in words; empty where it is not told."""
+    return {"recorded": "recorded answers", "documented": "documentation only", None: ""}[spec.checked]

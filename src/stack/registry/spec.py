@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 API_NAMES = ("inference",)
 Kind = Literal["remote", "inline"]
+Checked = Literal["recorded", "documented"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class ProviderSpec:
     packages_no_deps: those whose declared dependencies are not wanted. needs: other APIs that it calls.
     module: dotted path of the module that holds `Config` and the class that answers; config_class: dotted path of
     the settings where they are not `Config` of that module.
-    origin: the installed package that declares it, `stack` for our own.
+    checked: what a remote provider was checked against, answers recorded from the service or its documentation alone;
+    None where it is not told. origin: the installed package that declares it, `stack` for our own.
     """
 
     api: str
@@ -37,6 +39,7 @@ class ProviderSpec:
     needs: tuple[str, ...] = ()
     config_class: str | None = None
     origin: str = "stack"
+    checked: Checked | None = None
 
     @property
     def kind(self) -> str:
@@ -57,6 +60,7 @@ class Row:
     packages: tuple[str, ...] = ()
     packages_no_deps: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    checked: Checked | None = None
 
     def spec(self, api: str) -> ProviderSpec:
         return ProviderSpec(
@@ -67,12 +71,13 @@ class Row:
             packages=self.packages,
             packages_no_deps=self.packages_no_deps,
             needs=self.needs,
+            checked=self.checked,
         )
 
 
-def remote(name: str, description: str, **more: Any) -> Row:
-    """A row for a provider that calls a service."""
-    return Row("remote", name, description, **more)
+def remote(name: str, description: str, *, checked: Checked = "documented", **more: Any) -> Row:
+    """A row for a provider that calls a service; `checked` says against what."""
+    return Row("remote", name, description, checked=checked, **more)
 
 
 def inline(name: str, description: str, **more: Any) -> Row:
@@ -101,9 +106,12 @@ class ConfigModel(BaseModel):
             if variable := env_name(info):
                 default = "" if info.is_required() else f":={_as_text(info.default)}"
                 sample[name] = f"${{env.{variable}{default}}}"
-            elif isinstance(info.annotation, type) and issubclass(info.annotation, ConfigModel):
-                if inner := info.annotation.sample_run_config():
-                    sample[name] = inner
+            elif (
+                isinstance(info.annotation, type)
+                and issubclass(info.annotation, ConfigModel)
+                and (inner := info.annotation.sample_run_config())
+            ):
+                sample[name] = inner
         return sample
 
 
