@@ -130,17 +130,17 @@ class Relay:
         return block
 
     def _one_by_one(self, block: bytes) -> bytes:
-        passed = 0
+        passed: list[bytes] = []
         for event in split_events(block):
             for data in event_data(event):
                 if data == b"[DONE]":
                     self.done = True
-                    return block[:passed] + DONE
+                    return b"".join(passed) + DONE
                 self.failure = self._fault(data)
                 if self.failure is not None:
-                    return block[:passed]
-            passed += len(event)
-        return block
+                    return b"".join(passed)
+            passed.append(_with_plain_data(event))
+        return b"".join(passed)
 
     def _fault(self, data: bytes) -> Exception | None:
         try:
@@ -166,6 +166,18 @@ def _plain_events(block: bytes) -> list[bytes]:
     if not block.startswith(b"data: ") or block.count(b"\n\ndata: ") != count - 1 or block.count(b"\n") != 2 * count:
         return []
     return block[6:-2].split(b"\n\ndata: ")
+
+
+def _with_plain_data(event: bytes) -> bytes:
+    """The event with its data on one line. Fields without data are left out: OpenAI's client takes them for a chunk."""
+    data = next(event_data(event), None)
+    if data is None:
+        return event if event.startswith(b":") else b""
+    if b"\n" not in data:
+        return event
+    others = [line for line in event.split(b"\n") if line and not line.startswith(b"data:")]
+    # JSON has line breaks only where white space may stand.
+    return b"\n".join([*others, b"data: " + data.replace(b"\n", b" ")]) + b"\n\n"
 
 
 def _finishes(chunk: _Chunk) -> bool:

@@ -56,6 +56,15 @@ def test_comments_and_other_fields_pass():
     assert relayed(sent) == sent
 
 
+def test_fields_without_data_are_left_out():
+    assert relayed(b"retry: 3000\n\n" + WHOLE) == WHOLE
+
+
+def test_data_over_several_lines_is_put_on_one():
+    whole = b"id: 1\n" + event("a", "stop") + DONE
+    assert relayed(whole.replace(b', "choices"', b',\ndata: "choices"')) == whole
+
+
 def test_done_is_added_after_a_finish_reason():
     assert relayed(event("a", "stop")) == event("a", "stop") + DONE
 
