@@ -92,12 +92,12 @@ async def _read(receive: Receive, limit: int) -> bytes:
         return body
     parts = [message.get("body", b"")]
     size = len(parts[0])
-    while message.get("more_body"):
+    while size <= limit and message.get("more_body"):
         message = await _next(receive)
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > limit:
-            raise _too_large(limit)
+    if size > limit:
+        raise _too_large(limit)
     return b"".join(parts)
 
 

@@ -94,7 +94,7 @@ def rest_app(runtime: Runtime) -> FastAPI:
     """Every route of the server; the inference ones are only documentation here."""
     from stack.server.openapi import openapi_of
 
-    app = FastAPI(title="stack", version=__version__, redoc_url=None)
+    app = FastAPI(title="stack", version=__version__, redoc_url=None, redirect_slashes=False)
     operations = Operations(runtime, app)
 
     def add(method: str, prefix: str, path: str, endpoint: Callable[..., Any], tag: str, shown: bool) -> None:

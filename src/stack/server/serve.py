@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import resource
+import signal
 import socket
+import sys
 from functools import partial
 
 import structlog
@@ -63,6 +65,8 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
             Multiprocess(settings, sockets=[listener]).run()
             return
         worker = uvicorn.Server(settings)
+        # Once uvicorn has shut down cleanly, it sends itself the signal again.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         worker.run(sockets=[listener])
     if not worker.started:
         raise ProvidersFailed("the stack did not start: a provider failed")
