@@ -121,3 +121,9 @@ def test_a_whole_answer_becomes_one_chunk():
     assert chunk["object"] == "chat.completion.chunk"
     assert chunk["choices"][0]["delta"]["tool_calls"] == [{**call, "index": 0}]
     assert sent.endswith(DONE)
+
+
+@pytest.mark.parametrize("message", [None, "text", 3, [], {"tool_calls": 5}, {"tool_calls": ["call"]}])
+def test_a_whole_answer_with_an_odd_message_is_no_error_of_ours(message: object):
+    sent = as_single_chunk(json.dumps({"choices": [{"index": 0, "message": message}]}).encode())
+    assert json.loads(sent.split(b"\n\n")[0][6:])["choices"][0].get("delta", message) == message
