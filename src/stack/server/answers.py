@@ -9,7 +9,7 @@ from typing import Any
 import pydantic_core
 import structlog
 
-from stack.apis.wire import EVENT_STREAM, JSON, Reply, ReplyMeta, Stream
+from stack.apis.wire import DONE, EVENT_STREAM, JSON, Reply, ReplyMeta, Stream
 from stack.errors import ShuttingDown, StackError
 from stack.server.requests import Send
 
@@ -50,13 +50,15 @@ async def send_reply(send: Send, reply: Reply[Any], request_id: str) -> None:
     await send_bytes(send, 200, [_JSON, *_meta_headers(reply.meta, request_id)], reply.body)
 
 
-async def send_stream(send: Send, stream: Stream[Any], request_id: str) -> StackError | None:
+async def send_stream(send: Send, stream: Stream[Any], request_id: str, *, with_done: bool = True) -> StackError | None:
     """A provider's stream. One that breaks ends with an error event and never with `[DONE]`; the error is returned."""
     headers = [_EVENTS, (b"cache-control", b"no-cache"), *_meta_headers(stream.meta, request_id)]
     broken: StackError | None = None
     try:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for block in stream.blocks():
+            if not with_done:
+                block = block.removesuffix(DONE)
             await send({"type": "http.response.body", "body": block, "more_body": True})
     except StackError as error:
         broken = error

@@ -17,7 +17,7 @@ from stack.errors import StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
 from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
-from stack.server.routes import PREFIXES, PUBLIC, rest_app
+from stack.server.routes import LLAMA_STACK_PREFIX, PREFIXES, PUBLIC, rest_app
 
 log = structlog.get_logger("stack.server")
 
@@ -27,9 +27,10 @@ Ask = Callable[[Any], Awaitable[Reply[Any] | Stream[Any]]]
 class App:
     """Answers for one runtime, over HTTP and in process alike."""
 
-    def __init__(self, runtime: Runtime, *, strict: bool = False) -> None:
+    def __init__(self, runtime: Runtime, strict: bool, announce: Callable[[], object]) -> None:
         self._runtime = runtime
         self._strict = strict
+        self._announce = announce
         inference = runtime.inference
         calls: dict[str, tuple[type[WireRequest], Ask]] = {
             "/chat/completions": (ChatCompletionRequest, inference.openai_chat_completion),
@@ -81,7 +82,7 @@ class App:
             return
         if isinstance(answer, Reply):
             await send_reply(send, answer, rid)
-        elif broken := await send_stream(send, answer, rid):
+        elif broken := await send_stream(send, answer, rid, with_done=not path.startswith(LLAMA_STACK_PREFIX)):
             fields = broken.log_fields() if isinstance(broken, UpstreamError) else {"code": broken.code}
             log.warning("broken stream", request_id=rid, **fields)
 
@@ -101,6 +102,7 @@ class App:
             await send({"type": "lifespan.startup.failed", "message": error.message})
             return
         await send({"type": "lifespan.startup.complete"})
+        self._announce()
         await receive()
         await self._runtime.stop()
         await send({"type": "lifespan.shutdown.complete"})
@@ -126,9 +128,9 @@ def _with_request_id(send: Send, rid: str) -> Send:
     return wrapped
 
 
-def create_app(runtime: Runtime, *, strict: bool = False) -> App:
+def create_app(runtime: Runtime, *, strict: bool = False, announce: Callable[[], object] = lambda: None) -> App:
     """The ASGI app of a runtime, which ASGI's lifespan starts and stops, or the caller.
 
-    strict: a provider that does not start stops the server.
+    strict: a provider that does not start stops the server. announce: called once the server has started.
     """
-    return App(runtime, strict=strict)
+    return App(runtime, strict, announce)

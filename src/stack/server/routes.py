@@ -27,7 +27,9 @@ from stack.server.schemas import (
 )
 from stack.version import __version__
 
-PREFIXES = ("/v1", "/v1/openai/v1")
+# Where Llama Stack had it. Its streams ended without `[DONE]`, which its client of that time cannot read.
+LLAMA_STACK_PREFIX = "/v1/openai/v1"
+PREFIXES = ("/v1", LLAMA_STACK_PREFIX)
 ADMIN_PREFIX = "/v1alpha/admin"
 PUBLIC = frozenset(f"{prefix}/{name}" for prefix in (*PREFIXES, ADMIN_PREFIX) for name in ("health", "version"))
 
