@@ -22,8 +22,8 @@ Row = tuple[str, str, str, str]
 def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
     """Print every problem of a run.yaml.
 
-    If there is none: which providers are on, which are off, and which cannot be imported. Nothing is started, and
-    nobody is called.
+    If there is none: which providers are on, which are off, and which cannot be imported (the exit status is then 1,
+    though the rest would serve). Nothing is started, and nobody is called.
     """
     from stack.config.load import parse_run_config
     from stack.distribution import run_config_source
@@ -36,7 +36,9 @@ def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
     click.echo(table(("API", "PROVIDER", "TYPE", "STATE"), sorted(on + off)))
     failed = sum(state.startswith("failed") for *_, state in on)
     counts = f"{len(on) - failed} on, {failed} failed, {len(off)} off; models registered: {len(loaded.models)}"
-    click.echo(f"{file}: no problems; providers: {counts}")
+    click.echo(f"{file}: {'some providers cannot start' if failed else 'no problems'}; providers: {counts}")
+    if failed:
+        raise SystemExit(1)
 
 
 def _state(instance: ProviderInstance) -> Row:

@@ -90,7 +90,7 @@ class Routes(Generic[P]):
         for instance in self.instances.values():
             for name, model_type in self._own_ids(instance).items():
                 # `provider_id/rest` wins over an upstream's own id that only looks like it.
-                if name.partition("/")[0] not in self.instances:
+                if "/" not in name or name.partition("/")[0] not in self.instances:
                     table.setdefault(name, Target(instance, name, model_type))
         self._table = table
 

@@ -42,11 +42,9 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
     _raise_file_limit()
     listener = _listen(server.host, server.port)
     host = f"[{server.host}]" if ":" in server.host else server.host
-    log.info(
-        "serving", stack=config.image_name, url=f"http://{host}:{listener.getsockname()[1]}", workers=server.workers
-    )
+    url = f"http://{host}:{listener.getsockname()[1]}"
     settings = uvicorn.Config(
-        partial(_app, config, strict),
+        partial(_app, config, strict, url),
         factory=True,
         http=partial(Protocol, server),  # type: ignore[arg-type]  # called like the class, and it can be pickled
         ws="none",
@@ -72,10 +70,11 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
         raise ProvidersFailed("the stack did not start: a provider failed")
 
 
-def _app(config: RunConfig, strict: bool) -> App:
+def _app(config: RunConfig, strict: bool, url: str) -> App:
     """Made once in each worker."""
     configure_logs(secret_values(config))
-    return create_app(Runtime(config), strict=strict)
+    announce = partial(log.info, "serving", stack=config.image_name, url=url)
+    return create_app(Runtime(config), strict=strict, announce=announce)
 
 
 def _is_loopback(host: str) -> bool:

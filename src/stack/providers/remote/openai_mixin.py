@@ -119,14 +119,14 @@ class OpenAIMixin(Provider, Inference, ABC):
 
     def read_model(self, entry: dict[str, Any]) -> Model | None:
         """One entry of the vendor's model list; None leaves it out."""
-        name = str(entry[self.model_id_at])
+        name, created, owner = str(entry[self.model_id_at]), entry.get("created"), entry.get("owned_by")
         return Model(
             model_id=name,
             provider_id=self.deps.provider_id,
             provider_model_id=name,
             model_type=_type_of(name, entry.get("type")),
-            created=entry.get("created") or 0,
-            owned_by=entry.get("owned_by") or self.deps.provider_id,
+            created=created if isinstance(created, int) else 0,
+            owned_by=owner if isinstance(owner, str) and owner else self.deps.provider_id,
         )
 
     def credential(self) -> str | None:
