@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import structlog
 
@@ -16,7 +17,7 @@ MIN_LENGTH = 4
 
 
 class Redactor:
-    """Masks the secrets that it knows, also as they look in URLs, in base64 and in JSON."""
+    """Masks the secrets that it knows, also as they look in URLs, base64, JSON and tracebacks."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: list[str] = []
@@ -38,7 +39,7 @@ class Redactor:
                 value = value.replace(form, MASK)
             return value
         if isinstance(value, Mapping):
-            return {key: self.redact(item) for key, item in value.items()}
+            return {self.redact(key): self.redact(item) for key, item in value.items()}
         if isinstance(value, list | tuple | set):
             return [self.redact(item) for item in value]
         return value if isinstance(value, int | float | bool | None) else self.redact(str(value))
@@ -46,8 +47,10 @@ class Redactor:
 
 def _forms(secret: str) -> set[str]:
     raw = secret.encode()
-    escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
-    return {secret, quote(secret, safe=""), base64.b64encode(raw).decode(), escaped}
+    urls = {quote(secret, safe=""), quote_plus(secret)}
+    base64s = {encode(raw).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
+    jsons = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    return {secret, repr(secret)[1:-1], *urls, *base64s, *jsons}
 
 
 class _Stderr:

@@ -1,0 +1,99 @@
+"""A secret that the process knows leaves it in no form: not in a log line, not in a traceback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+
+from stack.logs import MASK, Redactor
+
+SECRET = 's3cr3t/+"\\ é€=='
+FORMS = {
+    "plain": SECRET,
+    "a URL's path": quote(SECRET, safe=""),
+    "a form": quote_plus(SECRET),
+    "a query": urlencode({"key": SECRET}),
+    "base64": base64.b64encode(SECRET.encode()).decode(),
+    "base64 of URLs": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    "JSON": json.dumps({"key": SECRET}, ensure_ascii=False),
+    "JSON in ASCII": json.dumps({"key": SECRET}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_is_masked_in_every_form(form: str):
+    redacted = Redactor([SECRET]).redact(f"before {FORMS[form]} after")
+    assert MASK in redacted
+    assert redacted.startswith("before ")
+    assert redacted.endswith(" after")
+    assert "s3cr3t" not in redacted
+    assert "czNjcjN0" not in redacted  # the same in base64
+
+
+NESTED = [
+    {"headers": {"authorization": f"Bearer {SECRET}"}},
+    {"list": [1, [SECRET], None]},
+    {"tuple": (SECRET, True), "set": {SECRET}},
+    {"keys": {SECRET: {SECRET: 1}}},
+    {"error": ValueError(f"the key {SECRET} is wrong")},
+    {"group": ExceptionGroup("several", [KeyError(SECRET)]), "more": [RuntimeError({"key": SECRET})]},
+    {"type": type(SECRET, (), {})},
+]
+
+
+@pytest.mark.parametrize("event", NESTED)
+def test_a_secret_is_masked_at_every_depth_of_an_event(event: dict[str, object]):
+    shown = str(Redactor([SECRET])(None, "warning", event))
+    assert "s3cr3t" not in shown
+    assert next(iter(event)) in shown
+
+
+def test_other_values_keep_their_types():
+    event = {"count": 3, "ratio": 0.5, "done": True, "nothing": None, "names": ["a"], "text": "plain"}
+    assert Redactor([SECRET])(None, "info", event) == event
+
+
+def test_the_longer_of_two_secrets_is_masked_whole():
+    assert Redactor(["sk-abc", "sk-abc-def"]).redact("sk-abc-def sk-abc") == f"{MASK} {MASK}"
+
+
+@pytest.mark.parametrize("word", ["", "a", "abc"])
+def test_what_is_too_short_for_a_secret_leaves_lines_readable(word: str):
+    assert Redactor([word]).redact("a plain abc") == "a plain abc"
+
+
+def test_secrets_that_are_added_are_masked_as_well():
+    redactor = Redactor(["first-secret"])
+    redactor.add(["second-secret"])
+    assert redactor.redact("first-secret second-secret") == f"{MASK} {MASK}"
+
+
+PROGRAM = """
+import logging, structlog
+from stack.logs import configure_logs
+configure_logs(["s3cr3t-key"])
+log = structlog.get_logger("stack").bind(provider="up")
+log.info("told", url="http://x/?key=s3cr3t-key", deep={"a": ["s3cr3t-key"]})
+for told in (log.exception, logging.getLogger("library").exception):
+    try:
+        try:
+            raise KeyError("s3cr3t-key")
+        except KeyError as error:
+            raise ValueError("with s3cr3t-key") from error
+    except ValueError:
+        told("broken s3cr3t-key")
+"""
+
+
+def test_every_line_of_a_process_goes_to_stderr_without_the_secret():
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == ""
+    assert "s3cr3t" not in ran.stderr
+    assert (ran.stderr.count("KeyError"), ran.stderr.count("ValueError")) == (2, 2)
+    assert "event=told" in ran.stderr
+    assert "provider=up" in ran.stderr
