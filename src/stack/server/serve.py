@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
 import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -21,7 +23,6 @@ from stack.runtime import Runtime
 from stack.server.app import App, create_app
 from stack.server.protocol import Protocol
 
-LOOPBACK = ("127.", "::1", "localhost")
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
 
@@ -78,7 +79,9 @@ def _app(config: RunConfig, strict: bool, url: str) -> App:
 
 
 def _is_loopback(host: str) -> bool:
-    return host.startswith(LOOPBACK)
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

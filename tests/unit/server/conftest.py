@@ -1,0 +1,86 @@
+"""A real server on a loopback socket around any ASGI app, and callers who write bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from stack.config.models import ServerConfig
+from stack.server.protocol import Protocol
+
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return LOOPS if item.path.name == "test_protocol.py" else {"asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture
+async def listening() -> AsyncIterator[Callable[..., Awaitable[int]]]:
+    """`await listening(app, header_timeout_s=0.1)`: the port of a server with these limits."""
+    async with AsyncExitStack() as stack:
+
+        async def listen(app: Any, **limits: Any) -> int:
+            config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
+            config.load()
+            server = ServerConfig(**limits)
+            listener = await asyncio.get_running_loop().create_server(
+                lambda: Protocol(server, config, ServerState(), {}), "127.0.0.1"
+            )
+            stack.callback(listener.close)
+            port: int = listener.sockets[0].getsockname()[1]
+            return port
+
+        yield listen
+
+
+class Caller:
+    """One connection, byte by byte."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def say(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def answer(self) -> bytes:
+        """The next answer of known length."""
+        async with asyncio.timeout(5):
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            return head + await self._reader.readexactly(length)
+
+    async def until(self, mark: bytes) -> bytes:
+        async with asyncio.timeout(5):
+            return await self._reader.readuntil(mark)
+
+    async def rest(self) -> bytes:
+        """Everything until the server closes."""
+        async with asyncio.timeout(5):
+            return await self._reader.read()
+
+    def leave(self) -> None:
+        self._writer.transport.abort()
+
+
+@pytest.fixture
+async def calling() -> AsyncIterator[Callable[[int], Awaitable[Caller]]]:
+    """`await calling(port)`: a caller, who leaves after the test."""
+    made: list[Caller] = []
+
+    async def call(port: int) -> Caller:
+        made.append(Caller(*await asyncio.open_connection("127.0.0.1", port)))
+        return made[-1]
+
+    yield call
+    for each in made:
+        each.leave()

@@ -1,0 +1,202 @@
+"""HTTP as it is spoken to us: limits on what a caller sends and how slowly, and the end of an answer nobody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from stack.server.requests import CALLER_LEFT
+
+Start = Callable[..., Any]
+GOOD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
+HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
+
+
+class App:
+    """Answers with the body it got, once `ready`; remembers whom it answered and who left."""
+
+    def __init__(self, stream: bool = False) -> None:
+        self.stream = stream
+        self.ready = asyncio.Event()
+        self.ready.set()
+        self.entered = asyncio.Event()
+        self.left = asyncio.Event()
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._answer(receive, send)
+        except asyncio.CancelledError:
+            assert scope[CALLER_LEFT]
+            self.left.set()
+
+    async def _answer(self, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
+        self.bodies.append(body)
+        length = [] if self.stream else [(b"content-length", b"%d" % len(body))]
+        if self.stream:
+            await send({"type": "http.response.start", "status": 200, "headers": length})
+            await send({"type": "http.response.body", "body": b"first part", "more_body": True})
+        self.entered.set()
+        await self.ready.wait()
+        if not self.stream:
+            await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": body})
+
+
+REFUSED = {
+    "one large header": (HEAD + b"x: " + b"y" * 2000 + b"\r\n\r\n", 431, "headers_too_large"),
+    "many headers": (HEAD + b"x: y\r\n" * 201 + b"\r\n", 431, "headers_too_large"),
+    "a long path": (b"GET /" + b"y" * 2000 + b" HTTP/1.1\r\n\r\n", 431, "headers_too_large"),
+    "length and chunks": (GOOD.replace(b"\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n"), 400, "invalid_http"),
+    "two lengths": (GOOD.replace(b"\r\n\r\n", b"\r\ncontent-length: 3\r\n\r\n"), 400, "invalid_http"),
+    "a negative length": (GOOD.replace(b": 2", b": -2"), 400, "invalid_http"),
+    "a space before the colon": (GOOD.replace(b"length:", b"length :"), 400, "invalid_http"),
+    "a null in a header": (HEAD + b"x: \0\r\n\r\n", 400, "invalid_http"),
+    "a folded header": (HEAD + b"x: y\r\n z\r\n\r\n", 400, "invalid_http"),
+    "a path that is not ASCII": (b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n", 400, "invalid_http"),
+    "a tunnel": (b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n", 400, "invalid_http"),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "invalid_http"),
+    "an upgrade with a body": (
+        GOOD.replace(b"\r\n\r\n", b"\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"),
+        400,
+        "upgrade_not_supported",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_is_not_plain_http_is_refused_and_reaches_no_app(listening: Start, calling: Start, case: str):
+    data, status, code = REFUSED[case]
+    app = App()
+    caller = await calling(await listening(app, max_header_bytes=1024))
+    await caller.say(data)
+    head, _, body = (await caller.rest()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert json.loads(body)["error"]["code"] == code
+    assert app.bodies == []
+
+
+async def test_a_header_without_an_end_is_refused_before_it_ends(listening: Start, calling: Start):
+    caller = await calling(await listening(App(), max_header_bytes=1024))
+    await caller.say(GOOD + HEAD + b"x: ")
+    await caller.answer()
+    await caller.say(b"y" * 2000)
+    assert (await caller.rest()).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_the_body_of_a_refused_upgrade_is_never_taken_for_a_request(listening: Start, calling: Start):
+    upgrade = b"POST / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: %d\r\n\r\n" % len(GOOD)
+    app = App()
+    caller = await calling(await listening(app))
+    await caller.say(upgrade)
+    await caller.say(GOOD)
+    assert (await caller.rest()).count(b"HTTP/1.1 ") == 1
+    assert app.bodies == []
+
+
+async def test_an_upgrade_without_a_body_is_answered_as_if_it_were_none(listening: Start, calling: Start):
+    caller = await calling(await listening(App()))
+    await caller.say(HEAD + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n")
+    assert (await caller.answer()).startswith(b"HTTP/1.1 200 ")
+
+
+LATE = {
+    "nothing": b"",
+    "half a head": HEAD,
+    "half a body": GOOD[:-1],
+    "a chunk": b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+async def test_a_caller_who_dawdles_is_refused(listening: Start, calling: Start, case: str):
+    caller = await calling(await listening(App(), header_timeout_s=0.05, body_idle_timeout_s=0.05))
+    await caller.say(LATE[case])
+    head, _, body = (await caller.rest()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(body)["error"]["code"] == "request_timeout"
+
+
+@pytest.mark.parametrize("again", [b"P", b"\r\n", b"POST /", HEAD, GOOD[:-1]])
+async def test_a_caller_who_dawdles_at_a_later_request_is_refused(listening: Start, calling: Start, again: bytes):
+    caller = await calling(await listening(App(), header_timeout_s=0.05, body_idle_timeout_s=0.05))
+    await caller.say(GOOD)
+    assert (await caller.answer()).endswith(b"{}")
+    await caller.say(again)
+    assert (await caller.rest()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_the_time_that_an_answer_takes_is_not_the_callers(listening: Start, calling: Start):
+    app = App()
+    app.ready.clear()
+    port = await listening(app, header_timeout_s=0.05, body_idle_timeout_s=0.05)
+    patient, idle = await calling(port), await calling(port)
+    await patient.say(GOOD + b"\r\n")  # some callers end a body with a line
+    await app.entered.wait()
+    await idle.rest()
+    app.ready.set()
+    assert (await patient.answer()).endswith(b"{}")
+
+
+async def test_requests_of_one_connection_are_answered_in_order(listening: Start, calling: Start):
+    app = App()
+    caller = await calling(await listening(app))
+    await caller.say(GOOD + GOOD.replace(b"{}", b"[]") + GOOD[:-1])
+    assert [(await caller.answer())[-2:] for _ in range(2)] == [b"{}", b"[]"]
+    await caller.say(b"?")
+    assert (await caller.answer())[-2:] == b"{?"
+
+
+@pytest.mark.parametrize("sent", [GOOD, GOOD + GOOD, GOOD + HEAD])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_cancelled_when_its_caller_leaves(
+    listening: Start, calling: Start, caplog: pytest.LogCaptureFixture, sent: bytes, stream: bool
+):
+    app = App(stream)
+    app.ready.clear()
+    caller = await calling(await listening(app))
+    await caller.say(sent)
+    await app.entered.wait()
+    caller.leave()
+    async with asyncio.timeout(1):
+        await app.left.wait()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_bytes_that_are_no_request_end_the_answer_before_them(listening: Start, calling: Start, stream: bool):
+    app = App(stream)
+    app.ready.clear()
+    caller = await calling(await listening(app))
+    await caller.say(GOOD)
+    await app.entered.wait()
+    await caller.say(b"\0 is no request\r\n\r\n")
+    answer = await caller.rest()
+    assert answer.startswith(b"HTTP/1.1 200 " if stream else b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert not answer.endswith(b"0\r\n\r\n")
+    await app.left.wait()
+
+
+async def test_each_request_has_a_context_of_its_own(listening: Start, calling: Start):
+    ambient: ContextVar[bytes] = ContextVar("ambient", default=b"clean")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        await send({"type": "http.response.body", "body": ambient.get()})
+        ambient.set(b"dirty")
+
+    caller = await calling(await listening(app))
+    for _ in range(2):
+        await caller.say(HEAD + b"\r\n")
+        assert (await caller.answer()).endswith(b"clean")
