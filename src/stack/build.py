@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -13,31 +13,24 @@ from urllib.request import url2pathname
 from stack.distribution import DistributionTemplate, render
 from stack.distribution.entries import entries
 from stack.errors import ConfigError
-from stack.venv import make_venv
+from stack.installing import Install, installs
+from stack.venv import install_into, make_venv
 from stack.version import __version__
 
 WRITTEN = ("build.yaml", "run.yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Packages:
-    """Requirements in the order of installation; the dependencies that `without_deps` declare are not wanted."""
-
-    resolved: tuple[str, ...]
-    without_deps: tuple[str, ...] = ()
-
-    def installs(self) -> list[list[str]]:
-        """The arguments of each `pip install`, the second only where it is needed."""
-        second = [["--no-deps", *self.without_deps]] if self.without_deps else []
-        return [list(self.resolved), *second]
-
-
-def plan_packages(template: DistributionTemplate) -> Packages:
-    """This package and exactly what the providers of a template name."""
+def plan_installs(template: DistributionTemplate, *own: str) -> list[Install]:
+    """How to install `own` requirements and exactly what the providers of a template name, resolved together."""
     specs = [entry.spec for found in entries(template).values() for entry in found]
     resolved = {package for spec in specs for package in spec.packages}
     without_deps = {package for spec in specs for package in spec.packages_no_deps}
-    return Packages((own_requirement(), *sorted(resolved)), tuple(sorted(without_deps)))
+    return installs((*own, *sorted(resolved)), sorted(without_deps))
+
+
+def install_in_place(template: DistributionTemplate) -> None:
+    """Install what the providers of a template name into the environment of this process. Raises: BuildFailed."""
+    install_into(sys.executable, plan_installs(template))
 
 
 def build_distribution(template: DistributionTemplate, folder: Path, *, replace: bool = False) -> list[Path]:
@@ -46,8 +39,8 @@ def build_distribution(template: DistributionTemplate, folder: Path, *, replace:
     A failure leaves what was there before. Raises: ConfigError if there is an environment and it is not to be
     replaced, BuildFailed.
     """
-    packages, texts = plan_packages(template), render(template)
-    make_venv(folder / "venv", packages.installs(), replace=replace)
+    planned, texts = plan_installs(template, own_requirement()), render(template)
+    make_venv(folder / "venv", planned, replace=replace)
     return [_written(folder / name, texts[name]) for name in WRITTEN]
 
 

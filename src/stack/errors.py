@@ -15,10 +15,11 @@ StackError
 from __future__ import annotations
 
 import itertools
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from stack.installing import installs
 
 
 class StackError(Exception):
@@ -91,14 +92,17 @@ class UnknownProvider(ConfigError):
 
 
 class MissingPackage(ConfigError):
-    """A provider whose packages are not installed."""
+    """A provider whose packages are not installed; the message ends with the line that installs them all."""
 
     code = "missing_package"
 
-    def __init__(self, provider_type: str, packages: Sequence[str], missing: str | None = None) -> None:
+    def __init__(
+        self, provider_type: str, packages: Sequence[str], missing: str | None = None, without_deps: Sequence[str] = ()
+    ) -> None:
         what = f"`{missing}`, which is not installed" if missing else "packages that are not installed"
-        fix = f"run `pip install {shlex.join(packages or (missing or '',))}`"
-        super().__init__(f"`{provider_type}` needs {what}: {fix}")
+        wanted = packages if packages or without_deps else (missing or "",)
+        line = " && ".join(map(str, installs(wanted, without_deps)))
+        super().__init__(f"`{provider_type}` needs {what}: run `{line}`")
         self.packages = tuple(packages)
 
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from stack.errors import ConfigError, StackError
+from stack.installing import Install
 
 
 class BuildFailed(StackError):
@@ -20,8 +21,8 @@ class BuildFailed(StackError):
     code = "build_failed"
 
 
-def make_venv(path: Path, installs: Sequence[Sequence[str]], *, replace: bool = False) -> None:
-    """Make a virtual environment of this Python at `path`; each of `installs` is the arguments of one `pip install`.
+def make_venv(path: Path, installs: Sequence[Install], *, replace: bool = False) -> None:
+    """Make a virtual environment of this Python at `path`, with what is to be installed.
 
     replace: an environment that is there gives way once the new one is complete, and comes back if that fails.
     Raises: ConfigError if there is one and `replace` is not set, BuildFailed.
@@ -29,16 +30,22 @@ def make_venv(path: Path, installs: Sequence[Sequence[str]], *, replace: bool = 
     uv = _uv()
     if not uv and find_spec("ensurepip") is None:
         raise ConfigError("this Python cannot make virtual environments: run `apt install python3-venv`, or install uv")
-    python = str(path / "bin/python")
     with in_place_of(path, replace):
         if uv:
             _run([*uv, "venv", "--quiet", "--python", sys.executable, str(path)])
-            install = [*uv, "pip", "install", "--quiet", "--python", python, "--refresh-package", "stack"]
         else:
             _run([sys.executable, "-m", "venv", str(path)])
-            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        for arguments in installs:
-            _run([*install, *arguments])
+        install_into(str(path / "bin/python"), installs)
+
+
+def install_into(python: str, installs: Sequence[Install]) -> None:
+    """Install into the environment of an interpreter. Raises: BuildFailed."""
+    if uv := _uv():
+        command = [*uv, "pip", "install", "--quiet", "--python", python, "--refresh-package", "stack"]
+    else:
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for install in installs:
+        _run([*command, *install.arguments], "".join(f"{line}\n" for line in install.requirements))
 
 
 def _uv() -> list[str]:
@@ -79,8 +86,8 @@ def _discard(path: Path) -> None:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], given: str = "") -> None:
     # Results go to stdout, and the installer's lines are none.
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2, check=False)  # noqa: S603
+    done = subprocess.run(command, input=given, text=True, stdout=2, check=False)  # noqa: S603
     if done.returncode:
         raise BuildFailed(f"`{shlex.join(command)}` ended with status {done.returncode}: nothing was built")

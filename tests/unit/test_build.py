@@ -9,9 +9,10 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
-from stack.build import Packages, build_distribution, own_requirement, plan_packages
+from stack.build import build_distribution, own_requirement, plan_installs
 from stack.distribution import get_distribution_template
 from stack.errors import ConfigError
+from stack.installing import Install
 from stack.version import __version__
 
 
@@ -72,22 +73,25 @@ def test_a_source_that_is_gone_is_named(installed_from):
         own_requirement()
 
 
-def test_packages_without_deps_are_a_second_command():
-    assert Packages(("a", "b"), ("c",)).installs() == [["a", "b"], ["--no-deps", "c"]]
-    assert Packages(("a",)).installs() == [["a"]]
+def test_exactly_the_packages_of_the_providers_named_are_planned():
+    template = get_distribution_template("playground")
+    assert plan_installs(template, "stack==9") == [Install(("stack==9",))]
+    assert plan_installs(template) == []
 
 
-def test_exactly_the_packages_of_the_providers_named_are_planned(installed_from):
-    installed_from(None)
-    assert plan_packages(get_distribution_template("playground")).installs() == [[f"stack=={__version__}"]]
+def test_packages_are_resolved_together_and_those_without_deps_come_second():
+    first, second = plan_installs(get_distribution_template("starter"), "stack==9")
+    assert first.arguments[0] == "stack==9"
+    assert any(package.startswith("onnxruntime") for package in first.arguments)
+    assert "--require-hashes" in second.arguments
 
 
 def test_a_build_makes_an_environment_and_leaves_edited_files_alone(tmp_path, own_wheel):
     edited = tmp_path / "out/build.yaml"
     edited.parent.mkdir()
     edited.write_text("mine\n")
-    written = build_distribution(get_distribution_template("together"), edited.parent)
+    written = build_distribution(get_distribution_template("playground"), edited.parent)
     assert [path.name for path in written] == ["build.yaml.new", "run.yaml"]
     assert edited.read_text() == "mine\n"
-    assert yaml.safe_load(written[1].read_text())["image_name"] == "together"
+    assert yaml.safe_load(written[1].read_text())["image_name"] == "playground"
     subprocess.run([edited.parent / "venv/bin/python", "-c", "import acme_stack"], check=True)

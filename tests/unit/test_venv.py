@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stack.errors import ConfigError
+from stack.installing import Install
 from stack.venv import BuildFailed, in_place_of, make_venv
 
 
@@ -67,6 +68,6 @@ def test_what_an_interrupted_removal_left_is_removed(venv):
 
 def test_a_failed_installation_leaves_nothing(tmp_path, capfd):
     with pytest.raises(BuildFailed, match=r"install .*no-such-package` ended with status"):
-        make_venv(tmp_path / "out/venv", [["--no-index", "no-such-package"]])
+        make_venv(tmp_path / "out/venv", [Install(("--no-index", "no-such-package"))])
     assert not list((tmp_path / "out").iterdir())
     assert "no-such-package" in capfd.readouterr().err

