@@ -1,0 +1,144 @@
+"""The app of a real stack with a real upstream, asked in process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from stack.apis.inference import Inference, Model
+from stack.client.transport import AppTransport
+from stack.config.load import parse_run_config
+from stack.registry.spec import ProviderSpec
+from stack.routing.instance import Instance
+from stack.runtime import Runtime
+from stack.server.app import create_app
+from stack.testing.upstream import FaultUpstream
+
+KEY = "sk-a-key-of-this-server"
+RUN = """
+version: 2
+providers:
+  inference:
+    - provider_id: up
+      provider_type: remote::openai-compatible
+      config: {{base_url: "{base_url}", api_key: up-key}}
+server: {server}
+"""
+Ask = Callable[..., Any]
+
+
+class Stack:
+    """A running stack, and a client of its app."""
+
+    def __init__(self, base_url: str, server: str) -> None:
+        self.runtime = Runtime(parse_run_config(RUN.format(base_url=base_url, server=server), "run.yaml", {}))
+        self.client = httpx2.AsyncClient(transport=AppTransport(create_app(self.runtime)), base_url="http://stack")
+
+    async def chat(self, model: str = "up/ok", headers: Any = None, **more: Any) -> httpx2.Response:
+        body = {"model": model, "messages": [{"role": "user", "content": "hi"}], **more}
+        return await self.client.post("/v1/chat/completions", json=body, headers=headers)
+
+
+@pytest.fixture
+async def stack(upstream: FaultUpstream, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
+    made = Stack(upstream.base_url, getattr(request, "param", "{}"))
+    async with made.runtime, made.client:
+        yield made
+
+
+@pytest.mark.parametrize("stack", [f"{{auth: {{api_keys: [{KEY}]}}}}"], indirect=True)
+@pytest.mark.parametrize(
+    ("method", "path", "open_to_all"),
+    [
+        ("GET", "/v1/health", True),
+        ("GET", "/v1/version", True),
+        ("GET", "/v1alpha/admin/health", True),
+        ("GET", "/v1/models", False),
+        ("GET", "/v1/providers", False),
+        ("GET", "/openapi.json", False),
+        ("GET", "/nothing", False),
+        ("POST", "/v1/chat/completions", False),
+        ("POST", "/v1/health", True),
+    ],
+)
+async def test_only_health_and_version_answer_without_a_key(stack: Stack, method: str, path: str, open_to_all: bool):
+    without = await stack.client.request(method, path)
+    with_key = await stack.client.request(method, path, headers={"authorization": f"Bearer {KEY}"})
+    assert (without.status_code == 401) is not open_to_all
+    assert with_key.status_code != 401
+
+
+async def test_the_callers_request_id_is_used_everywhere(stack: Stack, upstream: FaultUpstream):
+    for model in ("up/ok", "up/fault-503", "unknown"):
+        answer = await stack.chat(model, {"x-request-id": "mine-1"})
+        assert answer.headers.get_list("x-request-id") == ["mine-1"]
+    assert upstream.requests("ok")[-1].headers["x-request-id"] == "mine-1"
+    assert (await stack.client.get("/v1/nothing", headers={"x-request-id": "mine-2"})).json()["error"][
+        "request_id"
+    ] == "mine-2"
+
+
+async def test_the_callers_deadline_ends_the_call_and_does_not_blame_the_provider(stack: Stack):
+    answer = await stack.chat("up/fault-hang", {"x-stack-timeout-ms": "50"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+    assert stack.runtime.instances[0].status == "available"
+
+
+@pytest.mark.parametrize("model", ["up/fault-hang", "up/fault-hang-midstream-1"])
+async def test_a_caller_who_leaves_cancels_the_upstream_at_once(stack: Stack, upstream: FaultUpstream, model: str):
+    name = model.removeprefix("up/")
+    call = asyncio.create_task(stack.chat(model, stream=True))
+    await asyncio.to_thread(upstream.wait_until, lambda counts: counts.active == 1)
+    call.cancel()
+    await asyncio.to_thread(upstream.wait_until, lambda counts: counts.aborted[name] == 1)
+    await asyncio.wait({call})
+    assert call.cancelled()
+
+
+class Wrong(Inference):
+    """Lists a model that is none."""
+
+    async def list_models(self) -> list[Model]:
+        return [Model.model_construct(model_id="m", provider_id="w", provider_model_id="m", created="never")]
+
+
+async def test_a_bug_is_told_once_in_the_envelope_and_not_what_it_was(stack: Stack):
+    spec = ProviderSpec("inference", "inline::wrong", "", module="none")
+    wrong: Instance[Any] = Instance("inference", "wrong", spec, None, Wrong())
+    stack.runtime.inference.routes.instances["wrong"] = wrong  # type: ignore[attr-defined]
+    answer = await stack.client.get("/v1/models")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (500, "internal_error")
+    assert error["request_id"] == answer.headers["x-request-id"]
+    assert "never" not in answer.text
+
+
+async def lifespan(stack: Stack, strict: bool) -> list[str]:
+    app = create_app(stack.runtime, strict=strict)
+    told: list[str] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup" if not told else "lifespan.shutdown"}
+
+    async def send(message: Any) -> None:
+        told.append(message["type"])
+
+    await app({"type": "lifespan"}, receive, send)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("strict", "told"),
+    [
+        (False, ["lifespan.startup.complete", "lifespan.shutdown.complete"]),
+        (True, ["lifespan.startup.failed"]),
+    ],
+)
+async def test_the_stack_starts_and_stops_with_the_server(upstream: FaultUpstream, strict: bool, told: list[str]):
+    stack = Stack(upstream.base_url, "{}")
+    stack.runtime.instances[0].fail("no luck")
+    assert await lifespan(stack, strict) == told
