@@ -13,11 +13,13 @@ from stack.config.models import secret_values
 from stack.errors import ProvidersFailed, StackError
 from stack.logs import Redactor
 from stack.registry.contract import check_methods, load_provider_class
-from stack.registry.spec import Deps
+from stack.registry.spec import Deps, ProviderSpec
 from stack.routing.inference import InferenceRouter
 from stack.routing.instance import Instance
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from stack.config.models import ProviderInstance, RunConfig
 
 log = structlog.get_logger("stack")
@@ -68,13 +70,8 @@ class Runtime:
             return
         bound = log.bind(provider=instance.provider_id)
         try:
-            make = load_provider_class(instance.spec)
-            made = make(instance.config, Deps(instance.provider_id, self.inference, bound))
-            provider = await made if inspect.isawaitable(made) else made
-            check_methods(provider, instance.spec)
-            initialize = getattr(provider, "initialize", None)
-            if initialize is not None:
-                await initialize()
+            deps = Deps(instance.provider_id, self.inference, bound)
+            provider = await start_provider(instance.spec, instance.config, deps)
         except StackError as error:
             instance.fail(self._redact(error.message))
             bound.error("provider failed", reason=instance.reason)
@@ -107,6 +104,17 @@ class Runtime:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
+
+
+async def start_provider(spec: ProviderSpec, config: BaseModel | None, deps: Deps) -> Any:
+    """A provider, made, checked and initialised. Raises: StackError, and whatever the provider's own code does."""
+    made = load_provider_class(spec)(config, deps)
+    provider = await made if inspect.isawaitable(made) else made
+    check_methods(provider, spec)
+    initialize = getattr(provider, "initialize", None)
+    if initialize is not None:
+        await initialize()
+    return provider
 
 
 def _instance(entry: ProviderInstance) -> Instance[Any]:

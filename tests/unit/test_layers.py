@@ -23,7 +23,7 @@ ORDER = (
     "distribution",
     "services build",
     "runtime",
-    "server console",
+    "server console doctor",
     "client",
     "cli",
 )

@@ -57,16 +57,9 @@ def _state(instance: ProviderInstance) -> Row:
 
 def _switched_off(text: str, file: str, environ: Mapping[str, str]) -> Iterator[Row]:
     """The entries that loading leaves out, each with the variables that would switch it on."""
-    from stack.config.placeholders import parse, variables
-    from stack.config.source import Source
-    from stack.config.yaml import Scalar, Section
+    from stack.config.variables import entry_variables
 
-    source = Source(text, file, environ)
-    providers = source.root.get("providers")
-    for api, listed in providers.entries.items() if isinstance(providers, Section) else ():
-        for section, _ in source.sections(listed.node, ""):
-            node, kind = section.get("provider_id"), source.word(section.get("provider_type"))
-            if isinstance(node, Scalar) and (word := source.word(node)) and word.is_off:
-                switches = ", ".join(dict.fromkeys(variables(parse(node.text))))
-                state = f"off: set {switches}" if switches else "off"
-                yield api, "", kind.text if kind else "", state
+    for entry in entry_variables(text, file, environ):
+        if not entry.provider_id:
+            switches = ", ".join(entry.switches)
+            yield entry.api, "", entry.provider_type, f"off: set {switches}" if switches else "off"

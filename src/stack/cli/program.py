@@ -11,6 +11,7 @@ import click
 
 from stack.cli.build import build
 from stack.cli.check import check
+from stack.cli.doctor import doctor
 from stack.cli.listing import list_apis, list_distributions, list_providers
 from stack.cli.run import run
 from stack.errors import ConfigError, ProvidersFailed, StackError
@@ -46,5 +47,5 @@ def main() -> None:
     """
 
 
-for _command in (build, check, list_distributions, list_apis, list_providers, run):
+for _command in (build, check, doctor, list_distributions, list_apis, list_providers, run):
     main.add_command(_command)

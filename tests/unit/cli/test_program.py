@@ -26,7 +26,7 @@ def test_python_m_stack_is_shown_as_such():
     assert done.stdout.startswith("Usage: python -m stack run [OPTIONS] RUN_YAML|DISTRIBUTION")
 
 
-@pytest.mark.parametrize("command", ["build", "check", "list", "list-apis", "list-providers", "run"])
+@pytest.mark.parametrize("command", ["build", "check", "doctor", "list", "list-apis", "list-providers", "run"])
 def test_every_command_has_a_summary_that_fits_its_line(stack, command):
     line = next(line for line in stack("--help").stdout.splitlines() if line.startswith(f"  {command} "))
     assert line.endswith(".")

@@ -1,0 +1,43 @@
+"""Looking at a stack of one provider."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from stack.config.load import parse_run_config
+from stack.config.variables import entry_variables
+from stack.doctor import Findings, examine
+
+Examined = Callable[..., Awaitable[list[Findings]]]
+ONE = """\
+providers:
+  inference:
+  - provider_id: {id}
+    provider_type: {type}
+    module: {module}
+    config: {config}
+"""
+
+
+@pytest.fixture
+def examined() -> Examined:
+    """`await examined(type=..., config="{...}")`: the findings, those of the machine left out; `more` goes below."""
+
+    async def examined(
+        type: str = "remote::openai-compatible",
+        config: str = "{}",
+        *,
+        id: str = "mine",
+        module: str = "null",
+        more: str = "",
+        environ: Mapping[str, str] | None = None,
+        timeout_s: float = 5.0,
+    ) -> list[Findings]:
+        text = ONE.format(id=id, type=type, module=module, config=config) + more
+        loaded = parse_run_config(text, "run.yaml", environ or {})
+        entries = list(entry_variables(text, "run.yaml", environ or {}))
+        return (await examine(loaded, entries, environ or {}, timeout_s=timeout_s))[1:]
+
+    return examined
