@@ -6,20 +6,22 @@ BIN := $(VENV)/bin
 PIP ?= $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
+STARTER := $(VENV)/.starter-installed
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help run test check codegen format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-run: $(BASE)  ## serve the starter distribution on 127.0.0.1:8321
+run: $(BASE) $(STARTER)  ## serve the starter distribution on 127.0.0.1:8321
 	$(BIN)/stack run starter
 
-test: $(DEV)  ## run the unit and integration tests
+test: $(DEV) $(STARTER)  ## run the unit and integration tests
 	$(BIN)/python -m pytest
 
-check: $(DEV)  ## format, lint, types, generated files, then the tests
+check: $(DEV) $(STARTER)  ## format, lint, types, generated files, then the tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
@@ -50,10 +52,16 @@ $(DEV): pyproject.toml | $(BIN)/pip
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(BASE)
 
+# Packages and weights of the starter's providers. A provider that lacks its own says so; the others serve.
+$(STARTER): $(BASE) distributions/starter/build.yaml src/stack/registry/*.py
+	@echo "installing what the starter's providers need"
+	@$(BIN)/stack build --distro starter --in-place && touch $@ || \
+		echo "not all of it could be installed: the next make tries again" >&2
+
 $(BIN)/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "there is no '$(PYTHON)': run 'apt install python3 python3-venv'" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "stack needs Python 3.11 or newer and '$(PYTHON)' is older: name another, as in 'make run PYTHON=python3.12'" >&2; exit 1; }
+		{ echo "stack needs Python 3.11 or newer and '$(PYTHON)' is not: name another, as in 'make run PYTHON=python3.12'" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "'$(PYTHON)' cannot make virtual environments: run 'apt install python3-venv'" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)

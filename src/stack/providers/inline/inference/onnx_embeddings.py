@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field
 
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from stack.providers.inline.onnx_embeddings.tokenizing import TextTokenizer
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
+# What takes a millisecond or two is done at once: a thread would cost a good part of that again.
+_QUICK_CHARACTERS = 4_000
+_QUICK_VECTORS = 32
+
+T = TypeVar("T")
 
 
 class Config(ProviderConfig):
@@ -97,13 +103,16 @@ class OnnxEmbeddings(Provider, Inference):
         """Embed texts; ids of tokens are refused, since those of another tokenizer could not be told from ours."""
         model, batches = self._started()
         texts = self._texts(request, model)
-        rows, cut = await asyncio.to_thread(model.tokenizer.encode, texts)
+        slow = sum(map(len, texts)) > _QUICK_CHARACTERS
+        rows, cut = await _off_the_loop(slow, partial(model.tokenizer.encode, texts))
         self._check_rows(rows, cut, model)
         vectors = await batches.vectors(rows)
         as_base64 = request.encoding_format == "base64"
-        body = await asyncio.to_thread(answer_body, request.model, vectors, sum(map(len, rows)), as_base64)
+        write = partial(answer_body, request.model, vectors, sum(map(len, rows)), as_base64)
+        body = await _off_the_loop(len(rows) > _QUICK_VECTORS, write)
         headers = {"x-stack-truncated-inputs": str(len(cut))} if cut else {}
         meta = ReplyMeta(provider_id=self.deps.provider_id, upstream_model=model.name, headers=headers)
+        meta.prompt_tokens = sum(map(len, rows))
         return Reply(EmbeddingsResponse, meta, body=body)
 
     async def list_models(self) -> list[Model]:
@@ -153,6 +162,11 @@ class OnnxEmbeddings(Provider, Inference):
             raise InvalidRequest(message, param="input", code="context_length_exceeded")
         if not all(rows):
             raise InvalidRequest("a text in `input` has no tokens: leave empty texts out", param="input")
+
+
+async def _off_the_loop(slow: bool, work: Callable[[], T]) -> T:
+    """The result of `work`, from a thread if it is slow."""
+    return await asyncio.to_thread(work) if slow else work()
 
 
 def _check_options(request: EmbeddingsRequest, model: _Loaded) -> None:

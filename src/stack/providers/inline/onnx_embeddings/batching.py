@@ -106,9 +106,9 @@ class Batches:
         return batch
 
     def _fits(self, count: int, tokens: int, longest: int, length: int) -> bool:
-        """Whether one more row keeps a batch below its limit, and padding below a quarter of it."""
+        """Whether one more row keeps a batch below its limit, and padding below a tenth of it."""
         padded = (count + 1) * max(longest, length)
-        return not count or (padded <= self._max_tokens and 4 * (tokens + length) >= 3 * padded)
+        return not count or (padded <= self._max_tokens and 10 * (tokens + length) >= 9 * padded)
 
     def _finish(self, batch: list[tuple[_Request, int]], job: asyncio.Future[Sequence[bytes]]) -> None:
         self._running -= 1

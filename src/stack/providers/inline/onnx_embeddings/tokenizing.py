@@ -14,6 +14,10 @@ from tokenizers.processors import TemplateProcessing
 from stack.errors import ConfigError
 from stack.providers.inline.onnx_embeddings.folder import ModelFolder
 
+# No language comes near so many characters per token. Reading 20 MB to keep a page would take seconds and gigabytes.
+CHARACTERS_PER_TOKEN = 32
+_TEXTS_AT_ONCE = 64
+
 
 class TextTokenizer:
     """Special tokens are added, and counted in `max_tokens`; may be used by several threads at a time."""
@@ -23,11 +27,19 @@ class TextTokenizer:
         self._tokenizer = _load(folder)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
+        self._max_characters = CHARACTERS_PER_TOKEN * max_tokens
 
     def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], list[int]]:
         """The ids of each text, cut at the limit, and the indexes of the texts that were cut."""
-        encodings = self._tokenizer.encode_batch(list(texts))
-        return [one.ids for one in encodings], [index for index, one in enumerate(encodings) if one.overflowing]
+        rows: list[list[int]] = []
+        cut: list[int] = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = [text[: self._max_characters] for text in texts[start : start + _TEXTS_AT_ONCE]]
+            for index, encoding in enumerate(self._tokenizer.encode_batch(part), start):
+                rows.append(encoding.ids)
+                if encoding.overflowing or len(texts[index]) > self._max_characters:
+                    cut.append(index)
+        return rows, cut
 
 
 def _load(folder: ModelFolder) -> Tokenizer:

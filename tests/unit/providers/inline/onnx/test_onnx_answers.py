@@ -46,6 +46,13 @@ async def test_what_was_cut_is_told(ask, tiny):
     np.testing.assert_allclose(reply.value.data[0].embedding, tiny.vector([2, 9, 5, 8, 3]), atol=1e-6)
 
 
+async def test_of_an_endless_text_only_the_beginning_is_read(ask, tiny):
+    reply = await ask([f"a{' ' * 100_000}cat", *["a"] * 64, "the cat"])
+    assert reply.meta.headers == {"x-stack-truncated-inputs": "1"}
+    np.testing.assert_allclose(reply.value.data[0].embedding, tiny.vector([2, 4, 3]), atol=1e-6)
+    np.testing.assert_allclose(reply.value.data[65].embedding, tiny.vector([2, 9, 5, 3]), atol=1e-6)
+
+
 async def test_what_was_not_cut_needs_no_header(ask):
     assert (await ask(TEXTS)).meta.headers == {}
 
