@@ -52,7 +52,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Any]) -> None:
     """Source: https://huggingface.co/docs/safetensors"""
     header, data = {}, b""
     for name, tensor in tensors.items():
-        kind = {"float32": "F32", "float16": "F16"}[str(tensor.dtype)]
+        kind = {"float32": "F32", "float16": "F16", "uint16": "BF16"}[str(tensor.dtype)]
         end = len(data) + tensor.nbytes
         header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [len(data), end]}
         data += tensor.tobytes()
@@ -104,11 +104,15 @@ class TinyModel:
 
     def save(self, **more: Any) -> None:
         """more: further JSON files by their names, `__` for a slash."""
-        write_safetensors(self.path / "model.safetensors", self.weights)
+        self.save_weights(self.weights)
         for name, content in {"config": self.config, **more}.items():
             file = self.path / f"{name.replace('__', '/')}.json"
             file.parent.mkdir(exist_ok=True)
             file.write_text(json.dumps(content))
+
+    def save_weights(self, tensors: Weights) -> None:
+        """uint16 stands for the upper half of a float32."""
+        write_safetensors(self.path / "model.safetensors", tensors)
 
     def vector(self, ids: list[int], **how: Any) -> Any:
         """The unit vector of the mean of a text's tokens."""

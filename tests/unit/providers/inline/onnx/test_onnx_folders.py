@@ -36,6 +36,13 @@ async def test_half_precision_is_computed_in_single(tiny, vectors):
     np.testing.assert_allclose(await vectors(TEXT), [tiny.vector(IDS)], atol=1e-6)
 
 
+async def test_brain_floats_are_computed_in_single(tiny, vectors):
+    halves = {name: (tensor.view(np.uint32) >> 16).astype(np.uint16) for name, tensor in tiny.weights.items()}
+    tiny.weights = {name: (half.astype(np.uint32) << 16).view(np.float32) for name, half in halves.items()}
+    tiny.save_weights(halves)
+    np.testing.assert_allclose(await vectors(TEXT), [tiny.vector(IDS)], atol=1e-6)
+
+
 async def test_weights_behind_a_link_are_found(tiny, vectors):
     (tiny.path / "model.safetensors").rename(tiny.path.parent / "blob")
     (tiny.path / "model.safetensors").symlink_to(tiny.path.parent / "blob")
