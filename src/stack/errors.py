@@ -248,6 +248,7 @@ class UpstreamError(StackError):
     ) -> None:
         super().__init__(message, param=param, code=code)
         self.provider_id = provider_id
+        self.model: str | None = None  # the upstream's name of the model that was asked, set by the router
         self.phase = phase
         self.upstream = upstream or UpstreamDetail()
         self.retry_after = retry_after
@@ -282,6 +283,7 @@ class UpstreamError(StackError):
         """What the log says of it: never text of a prompt or an answer."""
         return {
             "provider": self.provider_id,
+            "model": self.model,
             "phase": self.phase,
             "status": self.status,
             "code": self.code,

@@ -222,7 +222,7 @@ def test_every_route_is_among_the_good_requests(inside):
     patterns = {(each["method"], re.sub(r"\{\w+(:path)?\}", ".+", each["route"])) for each in listed}
     unasked = [
         (method, pattern)
-        for method, pattern in patterns
+        for method, pattern in patterns - {("GET", "/metrics")}  # each stack counts what it was asked itself
         if not any(method == way and re.fullmatch(pattern, path) for way, path in asked)
     ]
     assert len(listed) >= 20

@@ -75,12 +75,17 @@ class WireRequest(WireModel):
 
 @dataclass(slots=True)
 class ReplyMeta:
-    """What is known about an answer besides its content. headers: those to pass on to the caller, lower case."""
+    """What is known about an answer besides its content. headers: those to pass on to the caller, lower case.
+
+    The tokens are known once the answer is complete, and 0 if nobody tells.
+    """
 
     provider_id: str = ""
     upstream_model: str = ""
     upstream_request_id: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class Reply(Generic[T]):

@@ -74,6 +74,7 @@ class InferenceRouter(Inference):
         try:
             answer = await ask(instance.answer(), request.for_model(target.provider_model_id))
         except UpstreamError as error:
+            error.model = target.provider_model_id
             instance.failed_to_answer(error)
             raise
         instance.works()

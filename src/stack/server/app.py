@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from pydantic import ValidationError
@@ -16,12 +16,19 @@ from stack.apis.wire import Reply, Stream, WireRequest
 from stack.errors import StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
+from stack.server.metrics import Meter
 from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
 from stack.server.routes import LLAMA_STACK_PREFIX, PREFIXES, PUBLIC, rest_app
 
 log = structlog.get_logger("stack.server")
 
-Ask = Callable[[Any], Awaitable[Reply[Any] | Stream[Any]]]
+
+class Call(NamedTuple):
+    """An inference route: its name in logs and metrics, what it reads, and who answers."""
+
+    name: str
+    request_type: type[WireRequest]
+    ask: Callable[[Any], Awaitable[Reply[Any] | Stream[Any]]]
 
 
 class App:
@@ -32,14 +39,15 @@ class App:
         self._strict = strict
         self._announce = announce
         inference = runtime.inference
-        calls: dict[str, tuple[type[WireRequest], Ask]] = {
-            "/chat/completions": (ChatCompletionRequest, inference.openai_chat_completion),
-            "/completions": (CompletionRequest, inference.openai_completion),
-            "/embeddings": (EmbeddingsRequest, inference.openai_embeddings),
-        }
-        self._calls = {prefix + path: call for prefix in PREFIXES for path, call in calls.items()}
+        calls = (
+            Call("chat/completions", ChatCompletionRequest, inference.openai_chat_completion),
+            Call("completions", CompletionRequest, inference.openai_completion),
+            Call("embeddings", EmbeddingsRequest, inference.openai_embeddings),
+        )
+        self._calls = {f"{prefix}/{call.name}": call for prefix in PREFIXES for call in calls}
         self._gate = Gate(runtime.config.server)
-        self._rest = rest_app(runtime)
+        self._meter = Meter()
+        self._rest = rest_app(runtime, self._meter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,32 +67,47 @@ class App:
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], rid: str
     ) -> None:
         path = scope["path"]
+        call = self._calls.get(path) if scope["method"] == "POST" else None
         try:
             if path not in PUBLIC:
                 self._gate.authenticate(headers)
             # Each request runs in a context of its own, so there is nothing to reset.
             request_context.set(self._gate.context(headers, rid))
-            call = self._calls.get(path) if scope["method"] == "POST" else None
             if call is None:
                 await self._other(scope, receive, send, rid)
-                return
-            answer = await self._ask(call, headers, receive)
+            else:
+                with_done = not path.startswith(LLAMA_STACK_PREFIX)
+                await self._infer(call, headers, receive, send, rid, with_done)
         except StackError as error:
-            if isinstance(error, UpstreamError):
-                log.warning("upstream error", request_id=rid, **error.log_fields())
+            if call is not None:
+                self._failed(call, error, rid)
             await send_error(send, error, rid)
-            return
-        except Exception as error:
-            if isinstance(error, ClientGone):
-                raise
-            log.exception("internal error", path=path, request_id=rid)
-            await send_error(send, internal_error(), rid)
-            return
-        if isinstance(answer, Reply):
-            await send_reply(send, answer, rid)
-        elif broken := await send_stream(send, answer, rid, with_done=not path.startswith(LLAMA_STACK_PREFIX)):
-            fields = broken.log_fields() if isinstance(broken, UpstreamError) else {"code": broken.code}
-            log.warning("broken stream", request_id=rid, **fields)
+
+    async def _infer(
+        self, call: Call, headers: Mapping[bytes, bytes], receive: Receive, send: Send, rid: str, with_done: bool
+    ) -> None:
+        """Answer an inference request. Raises: StackError, before anything is sent."""
+        clock, meter = asyncio.get_running_loop().time, self._meter
+        began = clock()
+        meter.in_flight += 1
+        try:
+            answer = await self._ask(call, headers, receive, rid)
+            series = meter.answered(call.name, answer.meta, clock() - began)
+            if isinstance(answer, Reply):
+                await send_reply(send, answer, rid)
+            elif broken := await send_stream(send, answer, rid, with_done=with_done):
+                self._failed(call, broken, rid)
+            series.count_tokens(answer.meta)
+        except asyncio.CancelledError:
+            meter.left(call.name)
+            raise
+        finally:
+            meter.in_flight -= 1
+
+    def _failed(self, call: Call, error: StackError, rid: str) -> None:
+        self._meter.failed(call.name, error)
+        if isinstance(error, UpstreamError):
+            log.warning("upstream error", request_id=rid, call=call.name, **error.log_fields())
 
     async def _other(self, scope: Scope, receive: Receive, send: Send, rid: str) -> None:
         scope[REQUEST_ID] = rid
@@ -108,15 +131,18 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _ask(
-        self, call: tuple[type[WireRequest], Ask], headers: Mapping[bytes, bytes], receive: Receive
+        self, call: Call, headers: Mapping[bytes, bytes], receive: Receive, rid: str
     ) -> Reply[Any] | Stream[Any]:
-        request_type, ask = call
         body = await self._gate.json_body(headers, receive)
         try:
-            request = request_type.from_body(body)
+            return await call.ask(call.request_type.from_body(body))
         except ValidationError as error:
             raise invalid_request(error) from None
-        return await ask(request)
+        except (StackError, ClientGone):
+            raise
+        except Exception as error:
+            log.exception("internal error", call=call.name, request_id=rid)
+            raise internal_error() from error
 
 
 def _with_request_id(send: Send, rid: str) -> Send:

@@ -78,7 +78,9 @@ def _describe(path: str, operation: dict[str, Any]) -> None:
         operation["summary"], call = _CALLS[path]
         operation["description"] = inspect.getdoc(call)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(request)}}}
-    content = {"application/json": {"schema": _ref(_ANSWERS[path])}}
+    content: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
+    if answer := _ANSWERS.get(path):
+        content = {"application/json": {"schema": _ref(answer)}}
     if stream := _STREAMS.get(path):
         content["text/event-stream"] = {"schema": {"type": "string", "description": f"Events of {stream.__name__}."}}
     statuses = _INFERENCE_ERRORS if path in _REQUESTS else _ERRORS.get(path, ("401",))

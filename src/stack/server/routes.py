@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from stack.apis.wire import JSON
 from stack.errors import MethodNotAllowed, NotFound, StackError, nearest, shortened
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, json_of
+from stack.server.metrics import Meter
 from stack.server.requests import REQUEST_ID
 from stack.server.schemas import (
     HealthObject,
@@ -37,8 +39,9 @@ PUBLIC = frozenset(f"{prefix}/{name}" for prefix in (*PREFIXES, ADMIN_PREFIX) fo
 class Operations:
     """The endpoints of one runtime."""
 
-    def __init__(self, runtime: Runtime, app: FastAPI) -> None:
+    def __init__(self, runtime: Runtime, meter: Meter, app: FastAPI) -> None:
         self._runtime = runtime
+        self._meter = meter
         self._app = app
 
     async def list_models(self) -> Response:
@@ -75,6 +78,11 @@ class Operations:
             raise NotFound(f"no provider has the id `{provider_id}`: there are {_listed(known)}", param="provider_id")
         return _json(ProviderObject.of(found[provider_id]))
 
+    async def metrics(self) -> Response:
+        """The server's numbers in Prometheus's text format."""
+        # In a thread: the library is imported at the first call.
+        return Response(await asyncio.to_thread(self._meter.text), media_type="text/plain; version=0.0.4")
+
     async def list_routes(self) -> Response:
         """Every route of the server."""
         types = sorted({instance.spec.provider_type for instance in self._runtime.instances})
@@ -92,12 +100,12 @@ async def documented() -> Response:
     raise AssertionError("an inference route must not reach FastAPI")
 
 
-def rest_app(runtime: Runtime) -> FastAPI:
+def rest_app(runtime: Runtime, meter: Meter) -> FastAPI:
     """Every route of the server; the inference ones are only documentation here."""
     from stack.server.openapi import openapi_of
 
     app = FastAPI(title="stack", version=__version__, redoc_url=None, redirect_slashes=False)
-    operations = Operations(runtime, app)
+    operations = Operations(runtime, meter, app)
 
     def add(method: str, prefix: str, path: str, endpoint: Callable[..., Any], tag: str, shown: bool) -> None:
         app.add_api_route(
@@ -117,6 +125,7 @@ def rest_app(runtime: Runtime) -> FastAPI:
         add("GET", prefix, "/providers", operations.list_providers, "operation", shown)
         add("GET", prefix, "/providers/{provider_id}", operations.retrieve_provider, "operation", shown)
         add("GET", prefix, "/inspect/routes", operations.list_routes, "operation", shown)
+    add("GET", "", "/metrics", operations.metrics, "operation", True)
     app.add_exception_handler(StackError, _stack_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _internal_error)

@@ -14,7 +14,7 @@ from integration.wire import CHAT, asking
 
 from stack.testing.faults import FAULTS
 
-CALLERS_KEY = "canary-of-a-caller/77+x"
+CALLERS_KEY = "canary-7d31-caller/77+x"
 SECRETS = [*CANARIES.values(), CALLERS_KEY]
 # Those that repeat a request on purpose: the upstream itself gives the caller what it was sent.
 ECHOES = ("echo",)

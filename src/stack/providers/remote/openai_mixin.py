@@ -236,31 +236,31 @@ class OpenAIMixin(Provider, Inference, ABC):
     ) -> Reply[A]:
         body = await response.read()
         self._raise_error_in(body)
-        check_answer(self.deps.provider_id, body, items)
-        return Reply(answer, self._meta(response, model), body=body)
+        meta = self._meta(response, model)
+        check_answer(body, items, meta)
+        return Reply(answer, meta, body=body)
 
     async def _stream(self, response: UpstreamResponse, model: str, chunk: type[C]) -> Stream[C]:
         # Waiting for the first events lets a stream that fails at once fail with a status.
-        if response.headers.get("content-type", "").startswith(JSON):
-            blocks = self._whole(response)
-        else:
-            blocks = self._checked(response)
+        meta = self._meta(response, model)
+        whole = response.headers.get("content-type", "").startswith(JSON)
+        blocks = self._whole(response, meta) if whole else self._checked(response, meta)
         try:
             first = await anext(blocks)
         except BaseException:
             response.close()
             raise
-        return Stream(chunk, self._meta(response, model), _after(first, blocks), response.aclose)
+        return Stream(chunk, meta, _after(first, blocks), response.aclose)
 
-    async def _whole(self, response: UpstreamResponse) -> AsyncGenerator[bytes, None]:
+    async def _whole(self, response: UpstreamResponse, meta: ReplyMeta) -> AsyncGenerator[bytes, None]:
         body = await response.read()
         self._raise_error_in(body)
-        check_answer(self.deps.provider_id, body, "choices")
+        check_answer(body, "choices", meta)
         yield as_single_chunk(body)
 
-    async def _checked(self, response: UpstreamResponse) -> AsyncGenerator[bytes, None]:
+    async def _checked(self, response: UpstreamResponse, meta: ReplyMeta) -> AsyncGenerator[bytes, None]:
         try:
-            async for block in relay(self.deps.provider_id, response.blocks()):
+            async for block in relay(response.blocks(), meta):
                 yield block
         except EventStreamError as error:
             raise stream_error(self.deps.provider_id, error.error, self.credential()) from error

@@ -7,13 +7,13 @@ Events pass on as the bytes they came in. A stream is complete when it sent `[DO
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 
-from stack.apis.wire import DONE, event_data, split_events
+from stack.apis.wire import DONE, ReplyMeta, event_data, split_events
 from stack.errors import BadUpstreamReply, StackError, Unreachable
 
 MAX_EVENT_BYTES = 1 << 20
@@ -33,20 +33,31 @@ class _Chunk(msgspec.Struct, gc=False):
     usage: msgspec.Raw = msgspec.Raw()
 
 
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
 class _Item(msgspec.Struct):
     index: int = 0
 
 
 class _Completion(msgspec.Struct):
     choices: list[_Item]
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 class _Embeddings(msgspec.Struct):
     data: list[_Item]
+    usage: msgspec.Raw = msgspec.Raw()
 
 
+_decode_usage = msgspec.json.Decoder(_Usage).decode
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
-_DECODE_ANSWER = {"choices": msgspec.json.Decoder(_Completion).decode, "data": msgspec.json.Decoder(_Embeddings).decode}
+_DECODE_ANSWER: dict[str, Callable[[bytes], _Completion | _Embeddings]] = {
+    "choices": msgspec.json.Decoder(_Completion).decode,
+    "data": msgspec.json.Decoder(_Embeddings).decode,
+}
 
 
 class EventStreamError(Exception):
@@ -70,6 +81,7 @@ class Relay:
         self._pending = b""
         self._seen_cr = False
         self.failure: Exception | None = None
+        self._usage = msgspec.Raw()
 
     def feed(self, data: bytes) -> bytes:
         """The whole and good events that `data` completes, possibly none."""
@@ -126,7 +138,8 @@ class Relay:
             return self._one_by_one(block)
         self.done = done
         # Only the other choices' ends and the usage can follow a finish reason.
-        self._finished = self._finished or any(map(_finishes, chunks[-TAIL_CHUNKS:]))
+        for chunk in chunks[-TAIL_CHUNKS:]:
+            self._note(chunk)
         return block
 
     def _one_by_one(self, block: bytes) -> bytes:
@@ -152,8 +165,18 @@ class Relay:
             return EventStreamError(msgspec.json.decode(chunk.error))
         if chunk.choices is None and not chunk.usage:
             return self._bad("sent an event that is not a chunk")
-        self._finished = self._finished or _finishes(chunk)
+        self._note(chunk)
         return None
+
+    def _note(self, chunk: _Chunk) -> None:
+        if chunk.usage:
+            self._usage = chunk.usage
+        if not self._finished and chunk.choices:
+            self._finished = any(choice.finish_reason for choice in chunk.choices)
+
+    def count_tokens(self, meta: ReplyMeta) -> None:
+        """Put down what the last usage in the stream said."""
+        _count(self._usage, meta)
 
     def _bad(self, what: str, code: str | None = None) -> StackError:
         message = f"provider `{self.provider_id}` {what}"
@@ -180,42 +203,53 @@ def _with_plain_data(event: bytes) -> bytes:
     return b"\n".join([*others, b"data: " + data.replace(b"\n", b" ")]) + b"\n\n"
 
 
-def _finishes(chunk: _Chunk) -> bool:
-    return any(choice.finish_reason for choice in chunk.choices or ())
+def _count(usage: msgspec.Raw, meta: ReplyMeta) -> None:
+    if usage and usage != b"null":
+        with suppress(msgspec.DecodeError):  # odd numbers are the caller's to read; here they only count for less
+            counted = _decode_usage(usage)
+            meta.prompt_tokens, meta.completion_tokens = counted.prompt_tokens, counted.completion_tokens
 
 
-async def relay(provider_id: str, source: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def relay(source: AsyncIterator[bytes], meta: ReplyMeta) -> AsyncGenerator[bytes, None]:
     """Blocks of whole checked events from bytes as they arrive; the last block ends with `[DONE]`.
 
+    meta: the stream's own; it is told the tokens at the end.
     Raises: UpstreamError, EventStreamError, behind the last good event.
     """
-    checker = Relay(provider_id)
-    async for data in source:
-        if block := checker.feed(data):
-            yield block
+    checker = Relay(meta.provider_id)
+    try:
+        async for data in source:
+            if block := checker.feed(data):
+                yield block
+            if checker.failure is not None:
+                raise checker.failure
+            if checker.done:
+                await _drain(source)
+                return
+        if rest := checker.end():
+            yield rest
         if checker.failure is not None:
             raise checker.failure
-        if checker.done:
-            # Read to the end of the body, so that the connection can serve the next call.
-            with suppress(StackError, TimeoutError):
-                async with asyncio.timeout(DRAIN_S):
-                    async for _ in source:
-                        pass
-            return
-    if rest := checker.end():
-        yield rest
-    if checker.failure is not None:
-        raise checker.failure
+    finally:
+        checker.count_tokens(meta)
 
 
-def check_answer(provider_id: str, body: bytes, items: Literal["choices", "data"]) -> None:
-    """Refuse an answer that is not a JSON object with a list of `items`. Raises: BadUpstreamReply."""
+async def _drain(source: AsyncIterator[bytes]) -> None:
+    """Read to the end of the body, so that the connection can serve the next call."""
+    with suppress(StackError, TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in source:
+                pass
+
+
+def check_answer(body: bytes, items: Literal["choices", "data"], meta: ReplyMeta) -> None:
+    """Refuse an answer that is not a JSON object with a list of `items`; count its tokens. Raises: BadUpstreamReply."""
     try:
         body.decode()
-        _DECODE_ANSWER[items](body)
+        _count(_DECODE_ANSWER[items](body).usage, meta)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        message = f"provider `{provider_id}` sent an answer that is no JSON object with `{items}`"
-        raise BadUpstreamReply(message, provider_id=provider_id, phase="parse") from error
+        message = f"provider `{meta.provider_id}` sent an answer that is no JSON object with `{items}`"
+        raise BadUpstreamReply(message, provider_id=meta.provider_id, phase="parse") from error
 
 
 def as_single_chunk(body: bytes) -> bytes:

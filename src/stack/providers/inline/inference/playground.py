@@ -21,6 +21,7 @@ from stack.apis.completions import Completion, CompletionRequest
 from stack.apis.embeddings import Embedding, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage
 from stack.apis.inference import Inference
 from stack.apis.models import Model, ModelAvailability, ModelType
+from stack.apis.usage import CompletionUsage
 from stack.apis.wire import Reply, ReplyMeta, Stream
 from stack.errors import InvalidRequest, NotFound, Unsupported, UnsupportedParameter
 from stack.providers.inline.playground.chatting import draft_chat
@@ -74,7 +75,7 @@ class Playground(Provider, Inference):
             _QUICK_BYTES if request.tools or request.functions or request.response_format else 0
         )
         answer = await self._work(size, lambda: draft_chat(request, int(time.time()), self.config.answer_tokens))
-        meta = self._meta(request.model, answer.unread)
+        meta = self._meta(request.model, answer.unread, answer.usage)
         if request.stream:
             return Stream.of(ChatCompletionChunk, self._paced(answer.chunks()), meta)
         return Reply.of(answer.whole(), meta)
@@ -84,7 +85,7 @@ class Playground(Provider, Inference):
         _require_model(request.model, CHAT_MODEL)
         size = len(request.body())
         answer = await self._work(size, lambda: draft_completion(request, int(time.time()), self.config.answer_tokens))
-        meta = self._meta(request.model)
+        meta = self._meta(request.model, usage=answer.usage)
         if request.stream:
             return Stream.of(Completion, self._paced(answer.chunks()), meta)
         return Reply.of(answer.whole(), meta)
@@ -95,7 +96,9 @@ class Playground(Provider, Inference):
         count = len(request.input) if isinstance(request.input, list) else 1
         size = len(request.body()) + count * (request.dimensions or DEFAULT_DIMENSIONS) // 8
         response = await self._work(size, lambda: _embed_all(request))
-        return Reply.of(response, self._meta(request.model))
+        meta = self._meta(request.model)
+        meta.prompt_tokens = response.usage.prompt_tokens if response.usage else 0
+        return Reply.of(response, meta)
 
     async def list_models(self) -> list[Model]:
         embeds = "Embeds texts by the words and letters they share; no neural network."
@@ -121,9 +124,12 @@ class Playground(Provider, Inference):
             metadata={"playground": True, **metadata},
         )
 
-    def _meta(self, model: str, unread: str = "") -> ReplyMeta:
+    def _meta(self, model: str, unread: str = "", usage: CompletionUsage | None = None) -> ReplyMeta:
         headers = {"x-stack-playground": "true"} | ({"x-stack-playground-unread": unread} if unread else {})
-        return ReplyMeta(provider_id=self.deps.provider_id, upstream_model=model, headers=headers)
+        meta = ReplyMeta(provider_id=self.deps.provider_id, upstream_model=model, headers=headers)
+        if usage is not None:
+            meta.prompt_tokens, meta.completion_tokens = usage.prompt_tokens, usage.completion_tokens
+        return meta
 
     async def _work(self, size: int, work: Callable[[], T]) -> T:
         """The result of `work` after the configured latency, from a thread if it may take long."""
