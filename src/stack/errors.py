@@ -208,6 +208,17 @@ class ProviderUnavailable(StackError):
     code = "provider_unavailable"
 
 
+class Overloaded(StackError):
+    """More requests at once than this server is set to answer; a moment later there may be room."""
+
+    status = 503
+    code = "overloaded"
+    retryable = True
+
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": "1"}
+
+
 class ShuttingDown(StackError):
     """The server stopped before this answer was complete."""
 

@@ -19,6 +19,7 @@ from stack.routing.instance import Instance
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from structlog.typing import FilteringBoundLogger
 
     from stack.config.models import ProviderInstance, RunConfig
 
@@ -69,17 +70,20 @@ class Runtime:
             log.error("provider failed", provider=instance.provider_id, reason=instance.reason)
             return
         bound = log.bind(provider=instance.provider_id)
+        limit_s = self.config.server.provider_start_timeout_s
         try:
             deps = Deps(instance.provider_id, self.inference, bound)
-            provider = await start_provider(instance.spec, instance.config, deps)
+            async with asyncio.timeout(limit_s):
+                instance.provider = await start_provider(instance.spec, instance.config, deps)
         except StackError as error:
             instance.fail(self._redact(error.message))
             bound.error("provider failed", reason=instance.reason)
-        except Exception as error:
+        except TimeoutError:
+            instance.fail(f"it did not start within {limit_s:g} seconds")
+            bound.error("provider failed", reason=instance.reason)
+        except (Exception, SystemExit) as error:  # a provider's own code must not end the others
             instance.fail(self._redact(f"{type(error).__name__} while it started: {error}"))
             bound.error("provider failed", exc_info=True)
-        else:
-            instance.provider = provider
 
     async def stop(self) -> None:
         """Stop every provider that was started; a failing one does not keep the others up."""
@@ -90,13 +94,8 @@ class Runtime:
         await self.inference.routes.stop()
         for instance in self.instances:
             provider, instance.provider = instance.provider, None
-            shutdown = getattr(provider, "shutdown", None)
-            if shutdown is None:
-                continue
-            try:
-                await shutdown()
-            except Exception:
-                log.warning("provider did not stop cleanly", provider=instance.provider_id, exc_info=True)
+            if provider is not None:
+                await _shut_down(provider, log.bind(provider=instance.provider_id))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -112,9 +111,22 @@ async def start_provider(spec: ProviderSpec, config: BaseModel | None, deps: Dep
     provider = await made if inspect.isawaitable(made) else made
     check_methods(provider, spec)
     initialize = getattr(provider, "initialize", None)
-    if initialize is not None:
-        await initialize()
+    try:
+        if initialize is not None:
+            await initialize()
+    except BaseException:
+        await _shut_down(provider, deps.log)
+        raise
     return provider
+
+
+async def _shut_down(provider: Any, bound: FilteringBoundLogger) -> None:
+    shutdown = getattr(provider, "shutdown", None)
+    try:
+        if shutdown is not None:
+            await shutdown()
+    except Exception:
+        bound.warning("provider did not stop cleanly", exc_info=True)
 
 
 def _instance(entry: ProviderInstance) -> Instance[Any]:

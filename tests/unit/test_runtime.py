@@ -84,10 +84,9 @@ def provide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             del sys.modules[name]
 
 
-def runtime_of(*providers: ProviderInstance, models: tuple[ModelEntry, ...] = ()) -> Runtime:
-    return Runtime(
-        RunConfig("run.yaml", "test", ["inference"], {"inference": list(providers)}, list(models), ServerConfig())
-    )
+def runtime_of(*providers: ProviderInstance, models: tuple[ModelEntry, ...] = (), **server: Any) -> Runtime:
+    served = ServerConfig(**server)
+    return Runtime(RunConfig("run.yaml", "test", ["inference"], {"inference": list(providers)}, list(models), served))
 
 
 def events(provider_id: str) -> list[str]:
@@ -105,6 +104,7 @@ FAILURES = {
     "a method that is not async": (GOOD.replace("async def list_models", "def list_models"), "must be an `async def`"),
     "a factory that raises": (FACTORY.format("async def") + "    raise OSError\nGood = None\n", "TypeError"),
     "a factory of something else": (FACTORY.format("def").replace("Good(config, deps)", "object()"), "has no method"),
+    "an exit": (GOOD.replace('events.append("made")', "raise SystemExit(1)"), "SystemExit while it started"),
     "a secret in the reason": (
         GOOD.replace('events.append("made")', "raise ValueError(config.api_key.get_secret_value())"),
         r"ValueError while it started: \*\*\*",
@@ -122,6 +122,19 @@ async def test_a_provider_that_fails_does_not_stop_the_others(provide: Provide, 
             await runtime.inference.openai_chat_completion(chat(model="bad/m"))
         assert "canary" not in bad.reason
     assert events("good") == ["made", "up", "down"]
+
+
+async def test_a_provider_that_never_starts_is_given_up(provide: Provide):
+    hanging = GOOD.replace('events.append("up")', "await asyncio.Event().wait()")
+    async with runtime_of(provide("bad", hanging), provide("good"), provider_start_timeout_s=0.05) as runtime:
+        assert runtime.instances[0].reason == "it did not start within 0.05 seconds"
+        assert runtime.instances[1].status == "available"
+    assert events("bad") == ["made", "down"]
+
+
+async def test_a_provider_that_could_not_start_is_shut_down(provide: Provide):
+    async with runtime_of(provide("bad", GOOD.replace('events.append("up")', "1 / 0"))):
+        assert events("bad") == ["made", "down"]
 
 
 async def test_a_provider_with_a_broken_config_is_failed_with_its_message(provide: Provide):

@@ -82,6 +82,13 @@ class ServerConfig(ConfigModel):
     )
     header_timeout_s: float = Field(10.0, gt=0, description="Longest wait for the headers of a request, in seconds.")
     body_idle_timeout_s: float = Field(30.0, gt=0, description="Longest pause within a request body, in seconds.")
+    write_stall_timeout_s: float = Field(
+        60.0, gt=0, description="Longest time in which a caller may take nothing of an answer, in seconds."
+    )
+    max_in_flight: int = Field(2000, ge=1, description="Inference requests answered at once; more get a 503.")
+    provider_start_timeout_s: float = Field(
+        120.0, gt=0, description="Longest time a provider may take to start; then it counts as failed, in seconds."
+    )
     timeout_s: float = Field(600.0, gt=0, description="Longest time for one answer, in seconds.")
     shutdown_grace_s: float = Field(
         30.0, ge=0, description="Time that open answers get when the server stops, in seconds."

@@ -13,7 +13,7 @@ from stack.apis.context import request_context
 from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest
 from stack.apis.validation import invalid_request
 from stack.apis.wire import Reply, Stream, WireRequest
-from stack.errors import StackError, UpstreamError
+from stack.errors import Overloaded, StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
 from stack.server.metrics import Meter
@@ -47,6 +47,7 @@ class App:
         self._calls = {f"{prefix}/{call.name}": call for prefix in PREFIXES for call in calls}
         self._gate = Gate(runtime.config.server)
         self._meter = Meter()
+        self._max_in_flight = runtime.config.server.max_in_flight
         self._rest = rest_app(runtime, self._meter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +90,8 @@ class App:
         """Answer an inference request. Raises: StackError, before anything is sent."""
         clock, meter = asyncio.get_running_loop().time, self._meter
         began = clock()
+        if meter.in_flight >= self._max_in_flight:
+            raise Overloaded(f"this server answers {self._max_in_flight} requests at once and has as many: try again")
         meter.in_flight += 1
         try:
             answer = await self._ask(call, headers, receive, rid)

@@ -34,6 +34,7 @@ class Protocol(HttpToolsProtocol):
         self._header_bytes = self._open_bytes = 0
         self._in_head = self._in_body = False
         self._late: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._refusal: StackError | None = None
         self._answering: tuple[asyncio.Task[None], RequestResponseCycle] | None = None
 
@@ -43,6 +44,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
+        self._flowing()
         super().connection_lost(exc)
         self._leave()
 
@@ -85,6 +87,20 @@ class Protocol(HttpToolsProtocol):
         self._in_body = False
         self._in_time()
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """More is waiting to be written than the caller takes: one who takes nothing for long is dropped."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self._limits.write_stall_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._flowing()
+        super().resume_writing()
+
+    def _flowing(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         task = self.loop.create_task(cycle.run_asgi(app), context=Context())

@@ -13,9 +13,9 @@ from typing import Any
 
 import pydantic_core
 
-from stack.apis.context import RequestContext
+from stack.apis.context import RequestContext, request_context
 from stack.config.models import ServerConfig
-from stack.errors import InvalidRequest, PayloadTooLarge, Unauthorized, UnsupportedMediaType
+from stack.errors import InvalidRequest, PayloadTooLarge, RequestTimeout, Unauthorized, UnsupportedMediaType
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -92,10 +92,14 @@ async def _read(receive: Receive, limit: int) -> bytes:
         return body
     parts = [message.get("body", b"")]
     size = len(parts[0])
-    while size <= limit and message.get("more_body"):
-        message = await _next(receive)
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
+    try:
+        async with asyncio.timeout_at(request_context.get().deadline):
+            while size <= limit and message.get("more_body"):
+                message = await _next(receive)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+    except TimeoutError as error:
+        raise RequestTimeout("the body was not whole when the time for the request was over") from error
     if size > limit:
         raise _too_large(limit)
     return b"".join(parts)

@@ -18,9 +18,11 @@ def states(output: str) -> dict[str, str]:
 def test_a_provider_that_is_off_tells_what_switches_it_on(stack, tmp_path):
     (tmp_path / "run.yaml").write_text(SWITCHED)
     ended = stack("check", "run.yaml")
-    assert ended.exit_code == 0
+    assert ended.exit_code == 1
     assert states(ended.stdout)["remote::groq"] == "off: set GROQ_API_KEY"
-    assert ended.stdout.endswith("run.yaml: no problems; providers: 0 on, 1 failed, 1 off; models registered: 0\n")
+    assert ended.stdout.endswith(
+        "run.yaml: some providers cannot start; providers: 0 on, 1 failed, 1 off; models registered: 0\n"
+    )
 
 
 def test_env_switches_a_provider_on(stack, tmp_path):

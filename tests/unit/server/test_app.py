@@ -99,6 +99,29 @@ async def test_a_caller_who_leaves_cancels_the_upstream_at_once(stack: Stack, up
     assert call.cancelled()
 
 
+@pytest.mark.parametrize("stack", ["{max_in_flight: 1}"], indirect=True)
+async def test_more_requests_at_once_than_set_are_refused_at_once(stack: Stack, upstream: FaultUpstream):
+    first = asyncio.create_task(stack.chat("up/fault-hang"))
+    await asyncio.to_thread(upstream.wait_until, lambda counts: counts.active == 1)
+    second = await stack.chat()
+    assert (second.status_code, second.json()["error"]["code"]) == (503, "overloaded")
+    assert second.headers["retry-after"] == "1"
+    assert (await stack.client.get("/v1/health")).status_code == 200
+    first.cancel()
+    await asyncio.wait({first})
+    assert (await stack.chat()).status_code == 200
+
+
+async def test_the_deadline_holds_for_a_body_that_trickles(stack: Stack):
+    async def trickle() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    headers = {"x-stack-timeout-ms": "50", "content-type": "application/json"}
+    answer = await stack.client.post("/v1/chat/completions", content=trickle(), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "request_timeout")
+
+
 class Wrong(Inference):
     """Lists a model that is none."""
 

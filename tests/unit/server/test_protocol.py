@@ -173,6 +173,24 @@ async def test_an_answer_is_cancelled_when_its_caller_leaves(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+async def test_a_caller_who_takes_nothing_of_an_answer_is_dropped(listening: Start, calling: Start):
+    left = asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        except asyncio.CancelledError:
+            assert scope[CALLER_LEFT]
+            left.set()
+
+    caller = await calling(await listening(endless, write_stall_timeout_s=0.1))
+    await caller.say(GOOD)
+    async with asyncio.timeout(5):
+        await left.wait()
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_bytes_that_are_no_request_end_the_answer_before_them(listening: Start, calling: Start, stream: bool):
     app = App(stream)

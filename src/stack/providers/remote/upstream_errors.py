@@ -83,7 +83,9 @@ def rejection(
         param = error.get("param") if isinstance(error, dict) else None
         common |= {"status": status, "code": seen.code, "type": seen.type or "invalid_request_error"}
         common["param"] = param if isinstance(param, str) else None
-        return UpstreamRejected(seen.message or f"provider `{provider_id}` refused with status {status}", **common)
+        refused = UpstreamRejected(seen.message or f"provider `{provider_id}` refused with status {status}", **common)
+        refused.retryable = status == 409
+        return refused
     failed = UpstreamRejected(
         f"provider `{provider_id}` failed with status {status}{said}", status=_STATUS.get(status, 502), **common
     )

@@ -43,7 +43,7 @@ STATUSES = [
     (403, 502, "upstream_auth_failed", False),
     (404, 404, "model_not_found", False),
     (408, 504, "upstream_timeout", True),
-    (409, 409, "upstream_error", False),
+    (409, 409, "upstream_error", True),
     (413, 413, "upstream_error", False),
     (418, 418, "upstream_error", False),
     (422, 422, "upstream_error", False),
