@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
@@ -26,8 +27,11 @@ def client_of(app) -> httpx2.Client:
     return httpx2.Client(transport=BlockingTransport(AppTransport(app)), base_url="http://toy", trust_env=False)
 
 
-def loop_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "stack-client"]
+@pytest.fixture
+def loop_threads() -> Callable[[], list[threading.Thread]]:
+    """The loop threads that were not there when the test began."""
+    before = set(threading.enumerate())
+    return lambda: [t for t in threading.enumerate() if t.name == "stack-client" and t not in before]
 
 
 async def echo(scope, receive, send):
@@ -111,7 +115,7 @@ def test_eight_threads_are_answered_at_once():
     assert answers == [f"/{number}" for number in range(8)]
 
 
-def test_the_thread_starts_with_the_first_request_and_ends_at_close():
+def test_the_thread_starts_with_the_first_request_and_ends_at_close(loop_threads):
     client = client_of(echo)
     assert loop_threads() == []
     client.post("/", content=b"x")
@@ -127,7 +131,7 @@ def test_closing_leaves_no_file_descriptor_behind():
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_a_collected_client_takes_its_thread_with_it():
+def test_a_collected_client_takes_its_thread_with_it(loop_threads):
     client = client_of(echo)
     client.post("/", content=b"x")
     del client
@@ -148,7 +152,7 @@ def test_the_inner_transport_is_closed_once_in_its_own_loop():
     assert Counting.closed_in == ["stack-client"]
 
 
-def test_a_client_that_was_never_used_closes_without_a_thread():
+def test_a_client_that_was_never_used_closes_without_a_thread(loop_threads):
     client_of(echo).close()
     assert loop_threads() == []
 
