@@ -4,8 +4,9 @@ StackError
 +- ConfigError          before serving; the command line prints it without a traceback
 |  +- BadConfig, UnknownProvider, MissingPackage, ProviderLoadError
 +- RequestError         the caller's fault, never retried
-|  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, NotFound 404,
-|     MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413, UnsupportedMediaType 415
+|  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, Forbidden 403,
+|     NotFound 404, MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413,
+|     UnsupportedMediaType 415
 +- ProviderUnavailable  503: a provider that did not start, or was switched off
 +- ShuttingDown         503: the server is stopping
 +- UpstreamError        the provider's fault
@@ -15,7 +16,7 @@ StackError
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +151,13 @@ class Unauthorized(RequestError):
 
     def headers(self) -> dict[str, str]:
         return {"www-authenticate": "Bearer"}
+
+
+class Forbidden(RequestError):
+    """A request that this server does not answer, whoever sends it."""
+
+    status = 403
+    code = "forbidden"
 
 
 class NotFound(RequestError):
@@ -363,3 +371,8 @@ def _pairs(name: str) -> set[tuple[str, str]]:
 def shortened(name: str) -> str:
     """A caller's own name, as a message may repeat it."""
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as messages list them: `a`, `b`."""
+    return ", ".join(f"`{name}`" for name in names)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from stack.errors import MissingPackage, ProviderLoadError
+from stack.errors import MissingPackage, ProviderLoadError, quoted
 from stack.registry.discovery import import_module
 from stack.registry.spec import ProviderSpec
 
@@ -39,7 +39,7 @@ def load_provider_class(spec: ProviderSpec) -> Callable[..., Any]:
             return factory
     cls = _answering_class(module, spec)
     if abstract := sorted(getattr(cls, "__abstractmethods__", ())):
-        raise ProviderLoadError(f"`{cls.__name__}` of `{spec.provider_type}` does not implement {_listed(abstract)}")
+        raise ProviderLoadError(f"`{cls.__name__}` of `{spec.provider_type}` does not implement {quoted(abstract)}")
     check_methods(cls, spec)
     return cls
 
@@ -71,7 +71,7 @@ def _answering_class(module: ModuleType, spec: ProviderSpec) -> type:
     if not own and package != "stack":  # a package of somebody else may keep the class in another of its modules
         own = [cls for cls in candidates if cls.__module__.partition(".")[0] == package]
     if len(own) != 1:
-        found = f"{len(own)} ({_listed([cls.__name__ for cls in own])})" if own else "none"
+        found = f"{len(own)} ({quoted([cls.__name__ for cls in own])})" if own else "none"
         raise ProviderLoadError(
             f"`{module.__name__}` must hold exactly one class that answers {spec.api}, found {found}"
         )
@@ -96,7 +96,3 @@ def check_methods(provider: Any, spec: ProviderSpec) -> None:
             raise ProviderLoadError(
                 f"`{label}.{name}` of `{spec.provider_type}` takes ({given}), the protocol says ({', '.join(expected)})"
             )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from stack.errors import MissingPackage, ProviderLoadError, UnknownProvider, nearest
+from stack.errors import MissingPackage, ProviderLoadError, UnknownProvider, nearest, quoted
 from stack.registry.spec import API_NAMES, ProviderSpec, Row
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ def find_spec(api: str, provider_type: str, module: str | None = None) -> Provid
         known = [spec.provider_type for spec in specs(api)]
         hint = nearest(provider_type, known) or known
         raise UnknownProvider(
-            f"no {api} provider has the type `{provider_type}`: did you mean {_listed(hint)}?"
+            f"no {api} provider has the type `{provider_type}`: did you mean {quoted(hint)}?"
             " (a package of your own is named by `module:`)"
         )
     if len(claims) > 1:
-        origins = _listed([spec.origin for spec in claims])
+        origins = quoted([spec.origin for spec in claims])
         raise ProviderLoadError(f"`{provider_type}` is claimed by the packages {origins}: uninstall all but one")
     if claims[0].origin == "stack":
         return claims[0]
@@ -131,7 +131,7 @@ def _matching(declared: Any, module: ModuleType, api: str, provider_type: str, o
     for spec in found:
         if (spec.api, spec.provider_type) == (api, provider_type):
             return replace(spec, origin=origin)
-    offered = _listed([f"{spec.api}: {spec.provider_type}" for spec in found])
+    offered = quoted([f"{spec.api}: {spec.provider_type}" for spec in found])
     raise ProviderLoadError(f"`{module.__name__}` declares {offered}, not `{api}: {provider_type}`")
 
 
@@ -178,7 +178,3 @@ def load_config_class(spec: ProviderSpec) -> type[BaseModel]:
             f"`{module_name}` has no class `{attribute}` with the settings of `{spec.provider_type}`"
         )
     return found
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from stack.apis.wire import JSON
-from stack.errors import MethodNotAllowed, NotFound, StackError, nearest, shortened
+from stack.errors import MethodNotAllowed, NotFound, StackError, nearest, quoted, shortened
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, json_of
 from stack.server.metrics import Meter
@@ -54,7 +54,7 @@ class Operations:
         models = {model.model_id: model for model in await self._runtime.inference.list_models()}
         if model_id not in models:
             known = nearest(model_id, list(models)) or list(models)[:3]
-            message = f"the model `{shortened(model_id)}` does not exist: did you mean {_listed(known)}?"
+            message = f"the model `{shortened(model_id)}` does not exist: did you mean {quoted(known)}?"
             raise NotFound(message, param="model", code="model_not_found")
         return _json(ModelObject.of(models[model_id]))
 
@@ -75,7 +75,7 @@ class Operations:
         found = {instance.provider_id: instance for instance in self._runtime.instances}
         if provider_id not in found:
             known = nearest(provider_id, list(found)) or list(found)
-            raise NotFound(f"no provider has the id `{provider_id}`: there are {_listed(known)}", param="provider_id")
+            raise NotFound(f"no provider has the id `{provider_id}`: there are {quoted(known)}", param="provider_id")
         return _json(ProviderObject.of(found[provider_id]))
 
     async def metrics(self) -> Response:
@@ -158,7 +158,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
         )
     message = f"there is no route `{method} {path}`: `GET /v1/inspect/routes` lists them"
     return await _stack_error(request, NotFound(message, code="route_not_found"))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
