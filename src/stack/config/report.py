@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
 from stack.errors import BadConfig, Problem
@@ -48,8 +47,3 @@ def shown(name: str) -> str:
     """A name for a message: in one line, and not endless."""
     short = name if len(name) <= 80 else name[:80] + "..."
     return short if short.isprintable() else ascii(short)[1:-1]
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for a sentence, each in backticks."""
-    return ", ".join(f"`{name}`" for name in names)

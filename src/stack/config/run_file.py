@@ -9,11 +9,11 @@ from pydantic import BaseModel
 
 from stack.config.models import ModelEntry, ProviderEntry, ProviderInstance, RunConfig, RunFile
 from stack.config.placeholders import expand, parse, variables
-from stack.config.report import Position, listed, shown
+from stack.config.report import Position, shown
 from stack.config.source import Source, Word
 from stack.config.typed import read_untyped, unset
 from stack.config.yaml import Node, Scalar, Section, Series
-from stack.errors import ConfigError, ProviderLoadError, nearest
+from stack.errors import ConfigError, ProviderLoadError, nearest, quoted
 from stack.registry.discovery import load_config_class, specs
 from stack.registry.spec import API_NAMES, ProviderSpec
 
@@ -135,7 +135,7 @@ class RunFileReader:
                     continue
                 fix = ", which this version does not have: remove it"
                 if api in API_NAMES:
-                    able = listed(other.provider_type for other in specs(api))
+                    able = quoted(other.provider_type for other in specs(api))
                     fix = f": add one of {able} under `providers.{api}`"
                 self._report.add(
                     at, f"{path}.provider_type", f"`{spec.provider_type}` needs a provider of `{api}`{fix}"
@@ -162,7 +162,7 @@ class RunFileReader:
         else:
             near = nearest(word.text, ids) or ids
             problem = f"no provider `{word.said}`: " + (
-                f"did you mean {listed(near)}?" if near else "none is switched on"
+                f"did you mean {quoted(near)}?" if near else "none is switched on"
             )
         self._report.add(word.at, path, problem)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from stack.config.placeholders import BadPlaceholder
-from stack.config.report import Position, Report, listed, shown
+from stack.config.report import Position, Report, shown
 from stack.config.typed import ModelT, expand_scalar, read
 from stack.config.yaml import Node, Scalar, Section, Series, compose
-from stack.errors import ConfigError, UnknownProvider, nearest
+from stack.errors import ConfigError, UnknownProvider, nearest, quoted
 from stack.registry.discovery import find_spec
 from stack.registry.spec import API_NAMES, ProviderSpec
 
@@ -62,7 +62,7 @@ class Source:
         """Whether there is such an API; if not, it is in the report."""
         if api not in API_NAMES:
             self.report.add(
-                at, path, f"unknown API `{said}`: this version has {listed(nearest(api, API_NAMES) or API_NAMES)}"
+                at, path, f"unknown API `{said}`: this version has {quoted(nearest(api, API_NAMES) or API_NAMES)}"
             )
         return api in API_NAMES
 

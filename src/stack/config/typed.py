@@ -19,9 +19,9 @@ from pydantic_core import ErrorDetails
 from stack.config.hints import BUILTIN_ERRORS, Hint, describe, item_hint, members_of, model_in, typed_scalar, value_hint
 from stack.config.models import NOT_YET
 from stack.config.placeholders import BadPlaceholder, expand, parse, variables
-from stack.config.report import Position, Report, listed, shown
+from stack.config.report import Position, Report, shown
 from stack.config.yaml import Node, Scalar, Section, Series
-from stack.errors import nearest
+from stack.errors import nearest, quoted
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Loc = tuple[str | int, ...]
@@ -76,7 +76,7 @@ def unknown_key(key: str, known: list[str]) -> str:
         return f"`{key}` is not supported by this version: remove it"
     if near := nearest(key, known, 1):
         return f"unknown key `{shown(key)}`: did you mean `{near[0]}`?"
-    return f"unknown key `{shown(key)}`: " + (f"known here are {listed(known)}" if known else "nothing is set here")
+    return f"unknown key `{shown(key)}`: " + (f"known here are {quoted(known)}" if known else "nothing is set here")
 
 
 class _Reading:
@@ -228,7 +228,7 @@ def unset(names: tuple[str, ...]) -> str:
     """`A` and `B` are not set, and what to do."""
     if len(names) == 1:
         return f"environment variable `{names[0]}` is unset or empty: set it"
-    return f"environment variables {listed(names)} are unset or empty: set them"
+    return f"environment variables {quoted(names)} are unset or empty: set them"
 
 
 def _hint(info: FieldInfo) -> Hint:
