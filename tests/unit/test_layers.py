@@ -14,7 +14,7 @@ from stack.registry.spec import API_NAMES
 SOURCE = Path(__file__).parents[2] / "src/stack"
 # From below; a part may import the lines under its own. Parts of one line do not know each other.
 ORDER = (
-    "installing version",
+    "error_codes installing version",
     "errors",
     "logs",
     "apis",
