@@ -67,12 +67,17 @@ _redactor = Redactor()  # of the whole process: a second stack in it adds its se
 
 
 def configure_logs(secrets: Iterable[str] = (), level: int = logging.INFO) -> None:
-    """Write this process's logs, ours and those of the libraries, to stderr; called once by the command line."""
+    """Write this process's logs, ours and those of the libraries, to stderr; called once by the command line.
+
+    The libraries are heard from warnings on, or with `level` DEBUG in full.
+    """
     _redactor.add(secrets)
     shared, renderer = _configure_ours(level)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=_plain(renderer)))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(
+        handlers=[handler], level=level if level == logging.DEBUG else max(level, logging.WARNING), force=True
+    )
 
 
 def configure_embedded_logs(secrets: Iterable[str]) -> None:

@@ -69,7 +69,7 @@ def say(port: int, data: bytes) -> Heard:
 def head(path: str = CHAT, method: str = "POST", **headers: object) -> bytes:
     """A request up to its body. headers: `_` stands for `-`."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    return f"{method} {path} HTTP/1.1\r\nhost: stack\r\n{lines}\r\n".encode("latin-1")
+    return f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n".encode("latin-1")
 
 
 def posting(body: bytes, path: str = CHAT, content_type: str = "application/json", **headers: object) -> bytes:

@@ -52,7 +52,7 @@ class WireRequest(WireModel):
 
     def for_model(self, model: str) -> Self:
         """The same request, addressed to `model`."""
-        if model == self.model:
+        if model == self.model and not self._names_models():
             return self
         copy = self.model_copy(update={"model": model})
         if (body := self._kept()) is not None:
@@ -63,6 +63,11 @@ class WireRequest(WireModel):
         """The JSON to send: the caller's own bytes where there are any, else the fields that were set."""
         body = self._kept()
         return self.model_dump_json(exclude_unset=True).encode() if body is None else body
+
+    def _names_models(self) -> bool:
+        """Whether the body may name `model` twice: readers differ in which of the two they take."""
+        body = self._kept()
+        return body is not None and (body.count(b'"model"') > 1 or _ESCAPED_LETTER in body)
 
     # The plain way to a private attribute costs several microseconds.
     def _kept(self) -> bytes | None:

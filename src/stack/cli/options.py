@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 CONFIG = "RUN_YAML|DISTRIBUTION"
+LOG_LEVELS = ("debug", "info", "warning", "error")  # as `server.log_level`, whose module is not imported for `--help`
 
 
 class Assignment(click.ParamType[tuple[str, str]]):

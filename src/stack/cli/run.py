@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from stack.cli.options import CONFIG, env_option, environment
+from stack.cli.options import CONFIG, LOG_LEVELS, env_option, environment
 
 
 def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -23,6 +23,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--port", type=click.IntRange(1, 65535), help="TCP port; overrides server.port.")
 @env_option
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes that share the port.")
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Least level that is logged.")
 @click.option("--strict", is_flag=True, help="Do not serve, and exit 3, when a provider fails to start.")
 @click.option("--insecure-no-auth", is_flag=True, help="Let anyone who reaches the address call, without a key.")
 def run(
@@ -31,6 +32,7 @@ def run(
     port: int | None,
     assignments: tuple[tuple[str, str], ...],
     workers: int | None,
+    log_level: str | None,
     strict: bool,
     insecure_no_auth: bool,
 ) -> None:
@@ -43,7 +45,7 @@ def run(
     from stack.server.serve import serve
 
     loaded = parse_run_config(*run_config_source(config), environment(assignments))
-    said = {"host": host, "port": port, "workers": workers}
+    said = {"host": host, "port": port, "workers": workers, "log_level": log_level}
     server = loaded.server.model_copy(update={name: value for name, value in said.items() if value is not None})
     with suppress(KeyboardInterrupt):  # how a server is stopped at a terminal, once it has shut down cleanly
         serve(replace(loaded, server=server), strict=strict, insecure_no_auth=insecure_no_auth)

@@ -16,6 +16,7 @@ from stack.registry.spec import ConfigModel, ProviderSpec, env
 
 MiB = 1024 * 1024
 MIN_KEY_LENGTH = 20
+LogLevel = Literal["debug", "info", "warning", "error"]
 MAKE_KEY = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 
 # Words of Llama Stack's files that later versions will read: refused by name, so that nobody believes they work.
@@ -76,6 +77,12 @@ class ServerConfig(ConfigModel):
     port: int = env("STACK_PORT", 8321, "TCP port.", ge=1, le=65535)
     workers: int = Field(1, ge=1, le=1024, description="Processes that share the port.")
     auth: AuthConfig = Field(default_factory=AuthConfig, description="Who may call.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Names that callers may reach it by (`Host`), besides those of this machine; none: any, unless it"
+        " listens on a loopback address without `auth`.",
+    )
+    log_level: LogLevel = Field("info", description="Least level that is logged.")
     max_body_bytes: int = Field(20 * MiB, ge=1, description="Largest request body, in bytes.")
     max_header_bytes: int = Field(
         64 * 1024, ge=1024, description="Largest request line and headers together, in bytes."

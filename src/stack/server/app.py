@@ -13,9 +13,10 @@ from stack.apis.context import request_context
 from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest
 from stack.apis.validation import invalid_request
 from stack.apis.wire import Reply, Stream, WireRequest
-from stack.errors import Overloaded, StackError, UpstreamError
+from stack.errors import Overloaded, ShuttingDown, StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
+from stack.server.json_limits import check_json
 from stack.server.metrics import Meter
 from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
 from stack.server.routes import LLAMA_STACK_PREFIX, PREFIXES, PUBLIC, rest_app
@@ -61,7 +62,7 @@ class App:
         except ClientGone:
             return
         except asyncio.CancelledError:
-            if not scope.get(CALLER_LEFT):
+            if scope.get(CALLER_LEFT) is None:
                 raise
 
     async def _serve(
@@ -77,24 +78,29 @@ class App:
             if call is None:
                 await self._other(scope, receive, send, rid)
             else:
-                with_done = not path.startswith(LLAMA_STACK_PREFIX)
-                await self._infer(call, headers, receive, send, rid, with_done)
+                await self._infer(call, scope, headers, receive, send, rid)
         except StackError as error:
             if call is not None:
                 self._failed(call, error, rid)
             await send_error(send, error, rid)
 
     async def _infer(
-        self, call: Call, headers: Mapping[bytes, bytes], receive: Receive, send: Send, rid: str, with_done: bool
+        self, call: Call, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send, rid: str
     ) -> None:
         """Answer an inference request. Raises: StackError, before anything is sent."""
         clock, meter = asyncio.get_running_loop().time, self._meter
         began = clock()
+        with_done = not scope["path"].startswith(LLAMA_STACK_PREFIX)
         if meter.in_flight >= self._max_in_flight:
             raise Overloaded(f"this server answers {self._max_in_flight} requests at once and has as many: try again")
         meter.in_flight += 1
         try:
-            answer = await self._ask(call, headers, receive, rid)
+            try:
+                answer = await self._ask(call, headers, receive, rid)
+            except asyncio.CancelledError:
+                if scope.get(CALLER_LEFT) is False:
+                    raise ShuttingDown("the server stopped before there was an answer") from None
+                raise
             series = meter.answered(call.name, answer.meta, clock() - began)
             if isinstance(answer, Reply):
                 await send_reply(send, answer, rid)
@@ -138,7 +144,9 @@ class App:
     ) -> Reply[Any] | Stream[Any]:
         body = await self._gate.json_body(headers, receive)
         try:
-            return await call.ask(call.request_type.from_body(body))
+            request = call.request_type.from_body(body)
+            check_json(body)
+            return await call.ask(request)
         except ValidationError as error:
             raise invalid_request(error) from None
         except (StackError, ClientGone):

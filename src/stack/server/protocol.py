@@ -12,10 +12,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from stack.config.models import ServerConfig
 from stack.errors import InvalidRequest, RequestTimeout, StackError
+from stack.server.hosts import Hosts
 from stack.server.requests import CALLER_LEFT
 
 MAX_HEADERS = 200
-_REASON = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+_REASON = {400: b"Bad Request", 403: b"Forbidden", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
 class HeadersTooLarge(InvalidRequest):
@@ -31,6 +32,9 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, limits: ServerConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
+        self._host_rules = Hosts(limits)
+        self._hosts: list[bytes] = []
+        self._coding: bytes | None = None
         self._header_bytes = self._open_bytes = 0
         self._in_head = self._in_body = False
         self._late: asyncio.TimerHandle | None = None
@@ -68,6 +72,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_head = True
         self._header_bytes = self._open_bytes = 0
+        self._hosts = []
+        self._coding = None
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -76,10 +82,18 @@ class Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
+        if len(name) == 4 and name.lower() == b"host":
+            self._hosts.append(value)
+        elif len(name) == 17 and name.lower() == b"transfer-encoding":
+            self._coding = value
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_time()
+        refusal = self._framing_fault() or self._host_rules.refusal(self.url, self._hosts)
+        if refusal is not None:
+            self._refusal = refusal
+            raise httptools.HttpParserError(refusal.message)
         self._in_head, self._in_body = False, True
         super().on_headers_complete()
 
@@ -103,6 +117,7 @@ class Protocol(HttpToolsProtocol):
             self._stalled = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.scope[CALLER_LEFT] = False  # type: ignore[literal-required]  # a key of ours
         task = self.loop.create_task(cycle.run_asgi(app), context=Context())
         self._answering = task, cycle
         self.tasks.add(task)
@@ -115,7 +130,7 @@ class Protocol(HttpToolsProtocol):
         (task, cycle), self._answering = self._answering, None
         if not cycle.response_complete:
             cycle.disconnected = True
-            cycle.scope[CALLER_LEFT] = True  # type: ignore[literal-required]  # a key of ours
+            cycle.scope[CALLER_LEFT] = True  # type: ignore[literal-required]
             task.cancel()
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -123,6 +138,21 @@ class Protocol(HttpToolsProtocol):
         if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
             what = "this server does not upgrade connections: send the request without the header `upgrade`"
             self._refuse(InvalidRequest(what, code="upgrade_not_supported"))
+
+    def _framing_fault(self) -> InvalidRequest | None:
+        """What the parser takes and a proxy before us may read in another way."""
+        version = self.parser.get_http_version()
+        if version == "1.1":
+            if not self._hosts:
+                return InvalidRequest("the request has no header `host`", code="invalid_http")
+            if self._coding is None or self._coding.lower() == b"chunked":
+                return None
+            return InvalidRequest("the only transfer coding that this server reads is `chunked`", code="invalid_http")
+        if version != "1.0":
+            return InvalidRequest("this server speaks HTTP/1.1 and HTTP/1.0", code="invalid_http")
+        if self._coding is not None:
+            return InvalidRequest("HTTP/1.0 has no header `transfer-encoding`", code="invalid_http")
+        return None
 
     def _count(self, size: int) -> None:
         self._header_bytes += size

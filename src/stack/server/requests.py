@@ -23,7 +23,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 REQUEST_ID = "stack.request_id"  # where the scope carries it
-CALLER_LEFT = "stack.caller_left"  # set in the scope of a request whose task is cancelled because nobody waits for it
+# In the scope of a request: True once its task is cancelled because nobody waits for it. False beforehand where nobody
+# else but the stopping server cancels.
+CALLER_LEFT = "stack.caller_left"
 
 # Ours first, then the names that the clients of Llama Stack and OGX send.
 PROVIDER_DATA = (b"x-stack-provider-data", b"x-llamastack-provider-data", b"x-ogx-provider-data")

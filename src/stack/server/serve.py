@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import resource
 import signal
 import socket
 import sys
-from contextlib import suppress
 from functools import partial
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -21,6 +20,7 @@ from stack.errors import ConfigError, ProvidersFailed
 from stack.logs import configure_logs
 from stack.runtime import Runtime
 from stack.server.app import App, create_app
+from stack.server.hosts import is_loopback
 from stack.server.protocol import Protocol
 
 KEEP_ALIVE_S = 75
@@ -32,12 +32,12 @@ log = structlog.get_logger("stack.server")
 def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises: ConfigError, before anything is served."""
     server = config.server
-    if not _is_loopback(server.host) and not server.auth.api_keys and not insecure_no_auth:
+    if not is_loopback(server.host) and not server.auth.api_keys and not insecure_no_auth:
         raise ConfigError(
             f"`{server.host}` can be reached by others and no API key is configured: set `server.auth.api_keys`,"
             " or serve on 127.0.0.1, or say `--insecure-no-auth`"
         )
-    configure_logs(secret_values(config))
+    _configure_logs(config)
     if insecure_no_auth and not server.auth.api_keys:
         log.warning("serving without authentication", host=server.host)
     _raise_file_limit()
@@ -63,7 +63,7 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
         if server.workers > 1:
             Multiprocess(settings, sockets=[listener]).run()
             return
-        worker = uvicorn.Server(settings)
+        worker = _Worker(settings)
         # Once uvicorn has shut down cleanly, it sends itself the signal again.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         worker.run(sockets=[listener])
@@ -71,17 +71,23 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
         raise ProvidersFailed("the stack did not start: a provider failed")
 
 
+class _Worker(uvicorn.Server):
+    """Whoever asks twice that it ends, by whichever signal, does not want to wait."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
+
+
 def _app(config: RunConfig, strict: bool, url: str) -> App:
     """Made once in each worker."""
-    configure_logs(secret_values(config))
+    _configure_logs(config)
     announce = partial(log.info, "serving", stack=config.image_name, url=url)
     return create_app(Runtime(config), strict=strict, announce=announce)
 
 
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
+def _configure_logs(config: RunConfig) -> None:
+    configure_logs(secret_values(config), logging.getLevelNamesMapping()[config.server.log_level.upper()])
 
 
 def _listen(host: str, port: int) -> socket.socket:

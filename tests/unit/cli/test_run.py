@@ -8,6 +8,10 @@ import urllib.request
 
 import pytest
 
+from stack.cli.options import LOG_LEVELS
+from stack.config.models import ServerConfig
+from stack.testing.server_process import ServerProcess
+
 
 def test_a_port_in_the_file_counts_when_no_flag_is_given(serving, run_yaml, free_port):
     port = free_port()
@@ -91,3 +95,21 @@ def test_a_wrong_flag_is_wrong_usage(stack, run_yaml, flags):
     assert ended.exit_code == 2
     assert flags[0] in ended.stderr
     assert "s3cret" not in ended.stderr
+
+
+@pytest.mark.parametrize("level", LOG_LEVELS)
+def test_a_level_of_the_log_can_be_set_by_flag_and_in_the_file(level):
+    assert ServerConfig(log_level=level).log_level == level
+
+
+def test_a_server_that_logs_warnings_only_does_not_announce_itself(run_yaml, free_port):
+    port = free_port()
+    arguments = ["-m", "stack", "run", str(run_yaml(port=port)), "--log-level", "warning"]
+    with ServerProcess(arguments, port=port) as server:
+        assert server.output() == ""
+
+
+def test_a_server_that_logs_everything_lets_libraries_speak(run_yaml, free_port):
+    port = free_port()
+    with ServerProcess(["-m", "stack", "run", str(run_yaml(port=port)), "--log-level", "debug"], port=port) as server:
+        assert "Application startup complete" in server.output()

@@ -14,8 +14,8 @@ import pytest
 from stack.server.requests import CALLER_LEFT
 
 Start = Callable[..., Any]
-GOOD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
-HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
+GOOD = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}"
+HEAD = b"GET / HTTP/1.1\r\nhost: localhost\r\n"
 
 
 class App:
@@ -58,13 +58,24 @@ REFUSED = {
     "many headers": (HEAD + b"x: y\r\n" * 201 + b"\r\n", 431, "headers_too_large"),
     "a long path": (b"GET /" + b"y" * 2000 + b" HTTP/1.1\r\n\r\n", 431, "headers_too_large"),
     "length and chunks": (GOOD.replace(b"\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n"), 400, "invalid_http"),
+    "chunks of gzip": (GOOD.replace(b"content-length: 2", b"transfer-encoding: gzip, chunked"), 400, "invalid_http"),
+    "chunks in HTTP/1.0": (
+        GOOD.replace(b"content-length: 2", b"transfer-encoding: chunked").replace(b"/1.1", b"/1.0"),
+        400,
+        "invalid_http",
+    ),
+    "HTTP/0.9": (b"GET /\r\n\r\n", 400, "invalid_http"),
+    "HTTP/2.0": (GOOD.replace(b"/1.1", b"/2.0"), 400, "invalid_http"),
+    "no host": (GOOD.replace(b"host: localhost\r\n", b""), 400, "invalid_http"),
+    "two hosts": (GOOD.replace(b"host", b"Host: evil.example\r\nhost"), 400, "invalid_http"),
+    "a foreign host": (GOOD.replace(b"localhost", b"evil.example"), 403, "bad_host"),
     "two lengths": (GOOD.replace(b"\r\n\r\n", b"\r\ncontent-length: 3\r\n\r\n"), 400, "invalid_http"),
     "a negative length": (GOOD.replace(b": 2", b": -2"), 400, "invalid_http"),
     "a space before the colon": (GOOD.replace(b"length:", b"length :"), 400, "invalid_http"),
     "a null in a header": (HEAD + b"x: \0\r\n\r\n", 400, "invalid_http"),
     "a folded header": (HEAD + b"x: y\r\n z\r\n\r\n", 400, "invalid_http"),
-    "a path that is not ASCII": (b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n", 400, "invalid_http"),
-    "a tunnel": (b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n", 400, "invalid_http"),
+    "a path that is not ASCII": (b"GET /\xff HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, "invalid_http"),
+    "a tunnel": (b"CONNECT x:443 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, "invalid_http"),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "invalid_http"),
     "an upgrade with a body": (
         GOOD.replace(b"\r\n\r\n", b"\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"),
@@ -95,7 +106,10 @@ async def test_a_header_without_an_end_is_refused_before_it_ends(listening: Star
 
 
 async def test_the_body_of_a_refused_upgrade_is_never_taken_for_a_request(listening: Start, calling: Start):
-    upgrade = b"POST / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: %d\r\n\r\n" % len(GOOD)
+    upgrade = (
+        b"POST / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: %d\r\n\r\n"
+        % len(GOOD)
+    )
     app = App()
     caller = await calling(await listening(app))
     await caller.say(upgrade)
@@ -114,7 +128,7 @@ LATE = {
     "nothing": b"",
     "half a head": HEAD,
     "half a body": GOOD[:-1],
-    "a chunk": b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+    "a chunk": b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
 }
 
 
