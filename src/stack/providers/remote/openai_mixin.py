@@ -87,6 +87,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         )
         self._clients: dict[tuple[str | None, str], AsyncOpenAI] = {}
         self._prepares = type(self).prepare is not OpenAIMixin.prepare
+        self._told_type = False
 
     @abstractmethod
     def get_api_key(self) -> str | None:
@@ -238,6 +239,9 @@ class OpenAIMixin(Provider, Inference, ABC):
         self._raise_error_in(body)
         meta = self._meta(response, model)
         check_answer(body, items, meta)
+        if not (self._told_type or response.headers.get("content-type", "").startswith(JSON)):
+            self._told_type = True  # once is enough: the answer is good
+            self.deps.log.warning("JSON came under another content type")
         return Reply(answer, meta, body=body)
 
     async def _stream(self, response: UpstreamResponse, model: str, chunk: type[C]) -> Stream[C]:

@@ -61,6 +61,15 @@ def rejection(
     provider_id: str, response: UpstreamResponse, body: bytes, model: str | None, secret: str | None, *, own_key: bool
 ) -> UpstreamError:
     """The error for an answer of status 400 and above. own_key: the caller sent the credential."""
+    failed = _by_status(provider_id, response, body, model, secret, own_key=own_key)
+    if (advice := response.headers.get("x-should-retry")) in ("true", "false"):
+        failed.retryable = advice == "true"  # the upstream knows better
+    return failed
+
+
+def _by_status(
+    provider_id: str, response: UpstreamResponse, body: bytes, model: str | None, secret: str | None, *, own_key: bool
+) -> UpstreamError:
     status = response.status
     error = _error_in(body)
     seen = detail(status, error, secret, masked(response.headers.get("x-request-id", ""), secret) or None)
