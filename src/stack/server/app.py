@@ -135,7 +135,10 @@ class App:
             return
         await send({"type": "lifespan.startup.complete"})
         self._announce()
-        await receive()
+        try:
+            await receive()
+        except asyncio.CancelledError:  # told twice to end, the server does not wait for anything
+            return
         await self._runtime.stop()
         await send({"type": "lifespan.shutdown.complete"})
 

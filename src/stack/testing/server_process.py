@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -119,8 +120,17 @@ class ServerProcess:
 
     def stop(self, timeout_s: float = 10.0) -> int:
         """Ask it to end (SIGTERM), make it end after `timeout_s`; its exit code."""
+        self.send_signal(signal.SIGTERM)
+        return self.wait(timeout_s)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(number)
+
+    def wait(self, timeout_s: float = 10.0) -> int:
+        """Its exit code once it has ended by itself; after `timeout_s` it is made to."""
+        assert self._process is not None
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
