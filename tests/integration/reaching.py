@@ -27,13 +27,20 @@ class Reached:
 
 
 def server_process(
-    config: str | Path, *flags: str, variables: Mapping[str, str] | None = None, port: int | None = None
+    config: str | Path,
+    *flags: str,
+    variables: Mapping[str, str] | None = None,
+    port: int | None = None,
+    env: Mapping[str, str | None] | None = None,
 ) -> ServerProcess:
-    """`stack run config`, not started yet, in Python's development mode. variables: what `${env.X}` stands for."""
+    """`stack run config`, not started yet, in Python's development mode.
+
+    variables: what `${env.X}` stands for; env: added to the environment, or taken away where the value is None.
+    """
     port = port or free_port()
     assignments = [word for name, value in (variables or {}).items() for word in ("--env", f"{name}={value}")]
     arguments = ["-m", "stack", "run", str(config), "--port", str(port), *assignments, *flags]
-    return ServerProcess(arguments, port=port, env={"PYTHONPATH": str(TESTS), "PYTHONDEVMODE": "1"})
+    return ServerProcess(arguments, port=port, env={"PYTHONPATH": str(TESTS), "PYTHONDEVMODE": "1", **(env or {})})
 
 
 @contextmanager
