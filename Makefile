@@ -37,6 +37,7 @@ format: $(DEV)  ## format the code, and fix what the linter can
 
 bench: $(DEV)  ## measure against the upstream itself and a naive proxy
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/scale.py
 
 clean:  ## remove .venv, caches and built files
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

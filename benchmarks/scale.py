@@ -1,4 +1,4 @@
-"""CPU time per request with 1, 10 and 1,000 models, and with as many providers: it must not grow.
+"""CPU time per request with 1, 10 and 1,000 models, with as many providers, and without metrics: it must not grow.
 
 Usage: python benchmarks/scale.py [--seconds S]
 """
@@ -72,6 +72,10 @@ def main() -> None:
                 models, providers = (count, 1) if kind == "models" else (1, count)
                 config.write_text(run_yaml(url, models, providers))
                 print(f"  {count:>5} {kind:<10} {cpu_us(config, f'up/{MODEL}-{models - 1}', seconds):6.0f}", flush=True)
+        for word in ("true", "false"):
+            config = folder / f"metrics-{word}.yaml"
+            config.write_text(f"{run_yaml(url, 1, 1)}server: {{metrics: {word}}}\n")
+            print(f"  metrics: {word:<8} {cpu_us(config, f'up/{MODEL}-0', seconds):6.0f}", flush=True)
 
 
 if __name__ == "__main__":

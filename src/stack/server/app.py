@@ -17,7 +17,7 @@ from stack.errors import Overloaded, ShuttingDown, StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
 from stack.server.json_limits import check_json
-from stack.server.metrics import Meter
+from stack.server.metrics import Meter, Uncounted
 from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
 from stack.server.routes import LLAMA_STACK_PREFIX, PREFIXES, PUBLIC, rest_app
 
@@ -47,7 +47,7 @@ class App:
         )
         self._calls = {f"{prefix}/{call.name}": call for prefix in PREFIXES for call in calls}
         self._gate = Gate(runtime.config.server)
-        self._meter = Meter()
+        self._meter = Meter() if runtime.config.server.metrics else Uncounted()
         self._max_in_flight = runtime.config.server.max_in_flight
         self._rest = rest_app(runtime, self._meter)
 

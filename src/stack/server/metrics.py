@@ -96,6 +96,22 @@ class Meter:
         return generate_latest(registry)
 
 
+class Uncounted(Meter):
+    """Keeps nothing but the requests in flight, where nobody wants metrics."""
+
+    def answered(self, call: str, meta: ReplyMeta, seconds: float) -> Series:
+        return _NOWHERE
+
+    def failed(self, call: str, error: StackError) -> None:
+        pass
+
+    def left(self, call: str) -> None:
+        pass
+
+
+_NOWHERE = Series()
+
+
 def _cumulative(buckets: list[int]) -> Iterator[tuple[str, int]]:
     total = 0
     for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), buckets, strict=True):

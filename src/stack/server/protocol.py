@@ -149,7 +149,7 @@ class Protocol(HttpToolsProtocol):
                 return None
             return InvalidRequest("the only transfer coding that this server reads is `chunked`", code="invalid_http")
         if version != "1.0":
-            return InvalidRequest("this server speaks HTTP/1.1 and HTTP/1.0", code="invalid_http")
+            return InvalidRequest("this server speaks HTTP/1.0 and HTTP/1.1", code="invalid_http")
         if self._coding is not None:
             return InvalidRequest("HTTP/1.0 has no header `transfer-encoding`", code="invalid_http")
         return None

@@ -125,7 +125,8 @@ def rest_app(runtime: Runtime, meter: Meter) -> FastAPI:
         add("GET", prefix, "/providers", operations.list_providers, "operation", shown)
         add("GET", prefix, "/providers/{provider_id}", operations.retrieve_provider, "operation", shown)
         add("GET", prefix, "/inspect/routes", operations.list_routes, "operation", shown)
-    add("GET", "", "/metrics", operations.metrics, "operation", True)
+    if runtime.config.server.metrics:
+        add("GET", "", "/metrics", operations.metrics, "operation", True)
     app.add_exception_handler(StackError, _stack_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _internal_error)

@@ -112,6 +112,12 @@ async def test_more_requests_at_once_than_set_are_refused_at_once(stack: Stack, 
     assert (await stack.chat()).status_code == 200
 
 
+@pytest.mark.parametrize(("stack", "status"), [("{metrics: true}", 200), ("{metrics: false}", 404)], indirect=["stack"])
+async def test_metrics_can_be_turned_off(stack: Stack, status: int):
+    assert (await stack.chat()).status_code == 200
+    assert (await stack.client.get("/metrics")).status_code == status
+
+
 async def test_the_deadline_holds_for_a_body_that_trickles(stack: Stack):
     async def trickle() -> AsyncIterator[bytes]:
         yield b"{"

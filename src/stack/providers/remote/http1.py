@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import select
+import threading
 
 import httptools
 
 MAX_HEADER_BYTES = 1 << 16
-HIGH_WATER_BYTES = 1 << 16  # beyond this much unread, the socket is not read either
+READ_BYTES = 1 << 15  # a stream whose caller is slow holds a few times as much
+HIGH_WATER_BYTES = 1 << 15  # beyond this much unread, the socket is not read either
+
+
+class _Room(threading.local):
+    """Where sockets are read into; one per thread will do, for a loop fills and empties it in one step."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(READ_BYTES))
+
+
+_room = _Room()
 
 
 class Broken(Exception):
@@ -23,7 +35,7 @@ class Broken(Exception):
         self.kind = kind
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A socket to an upstream. `send`, then `wait` until there is a head, then `take` and `wait` until complete."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -136,14 +148,17 @@ class Connection(asyncio.Protocol):
         self.abort()
         self._wake()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _room.view
+
+    def buffer_updated(self, nbytes: int) -> None:
         if not self._busy or self.closed:
             self.abort()
             return
         self.received = True
-        self._open_bytes += len(data)
+        self._open_bytes += nbytes
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(_room.view[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not self.complete:  # what follows a complete answer only costs the connection
                 self._fail("headers" if self._header_bytes > MAX_HEADER_BYTES else "invalid")
