@@ -10,7 +10,7 @@ STARTER := $(VENV)/.starter-installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check codegen format bench clean
+.PHONY: help run test check codegen format bench fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -39,8 +39,11 @@ bench: $(DEV)  ## measure against the upstream itself and a naive proxy
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/scale.py
 
+fuzz: $(DEV)  ## make up requests from /openapi.json for five minutes
+	$(BIN)/python tests/integration/hostile/fuzz.py --seconds 300
+
 clean:  ## remove .venv, caches and built files
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BASE): pyproject.toml | $(BIN)/pip

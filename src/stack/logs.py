@@ -53,6 +53,18 @@ def _forms(secret: str) -> set[str]:
     return {secret, repr(secret)[1:-1], *urls, *base64s, *jsons}
 
 
+def escape_controls(_logger: Any, _name: str, event: Any) -> Any:
+    """Texts with what ends a line, colours it or turns it around spelt out: callers choose some of them."""
+    return {key: _escaped(key, value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _escaped(key: str, text: str) -> str:
+    if text.isprintable():
+        return text
+    kept = "\n\t" if key in ("exception", "stack") else ""  # our own lines, for people at a terminal
+    return "".join(char if char.isprintable() or char in kept else repr(char)[1:-1] for char in text)
+
+
 class _Stderr:
     """Whatever `sys.stderr` is when a line is written: tests and notebooks replace it."""
 
@@ -94,6 +106,7 @@ def _configure_ours(level: int) -> tuple[list[Any], Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _redactor,
+        escape_controls,
     ]
     plain = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
     renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else plain

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from stack.logs import MASK, Redactor
+from stack.logs import MASK, Redactor, escape_controls
 
 SECRET = 's3cr3t/+"\\ é€=='
 FORMS = {
@@ -71,6 +71,18 @@ def test_secrets_that_are_added_are_masked_as_well():
     redactor = Redactor(["first-secret"])
     redactor.add(["second-secret"])
     assert redactor.redact("first-secret second-secret") == f"{MASK} {MASK}"
+
+
+@pytest.mark.parametrize("odd", ["\n", "\r", "\x1b[31m", "\0", "\x85", "\x9b", "\u2028", "\u202e", "\t", "\ud800"])
+def test_what_ends_or_colours_a_line_is_spelt_out(odd: str):
+    told = escape_controls(None, "info", {"model": f"a{odd}b", "exception": f"Error{odd}"})
+    assert told["model"].isprintable()
+    assert told["exception"].isprintable() or odd in "\n\t"
+
+
+def test_plain_texts_and_other_values_stay_as_they_are():
+    event = {"event": "told", "name": "\u00e9\u4e2d \U0001f600", "count": 3, "names": ["a\n"]}
+    assert escape_controls(None, "info", event) == event
 
 
 PROGRAM = """

@@ -16,7 +16,7 @@ from stack.server.requests import Send
 log = structlog.get_logger("stack.server")
 
 Headers = list[tuple[bytes, bytes]]
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _JSON = (b"content-type", JSON.encode())
 _EVENTS = (b"content-type", EVENT_STREAM.encode())
 
