@@ -14,7 +14,7 @@ import httptools
 
 MAX_HEADER_BYTES = 1 << 16
 READ_BYTES = 1 << 15  # a stream whose caller is slow holds a few times as much
-HIGH_WATER_BYTES = 1 << 15  # beyond this much unread, the socket is not read either
+HIGH_WATER_BYTES = 1 << 16  # beyond this much unread, the socket is not read either
 
 
 class _Room(threading.local):
