@@ -1,0 +1,137 @@
+"""Many streams, too many callers, slow ones, and answers without measure: time and memory stay bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from statistics import median
+
+import pytest
+from integration.faults.connections import ask, caller, chat
+from integration.faults.memory import forget_peak, peak, resident
+from integration.wire import error_in, head
+
+from stack.testing.http import HOST
+
+STREAMS = 1000
+MIB = 1024  # in the KiB of `memory`
+HEALTH = head("/v1/health", "GET", connection="close")
+
+
+async def test_a_thousand_streams_at_once_are_whole_and_small(serving, own_upstream):
+    server = await serving()
+    await asyncio.gather(*(ask(server.port, chat("ok", stream=True)) for _ in range(20)))
+    before = forget_peak(server.pid)
+    request = chat("stream-10-every-400", stream=True)
+    answers = await asyncio.gather(*(ask(server.port, request) for _ in range(STREAMS)))
+    assert {(answer.status, answer.body.endswith(b"data: [DONE]\n\n")) for answer in answers} == {(200, True)}
+    assert own_upstream.counts.requests["stream-10-every-400"] == STREAMS
+    assert (peak(server.pid) - before) / STREAMS <= 100
+
+
+@pytest.fixture
+async def crowded(serving, own_upstream):
+    """A server that answers as many requests as it may, all of them silent."""
+    server = await serving(MAX_IN_FLIGHT=100)
+    waiting = [asyncio.create_task(ask(server.port, chat("fault-hang"))) for _ in range(100)]
+    await asyncio.to_thread(own_upstream.wait_until, lambda seen: seen.requests["fault-hang"] == 100)
+    yield server
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def timed(port, request):
+    began = time.perf_counter()
+    return await ask(port, request), time.perf_counter() - began
+
+
+async def test_who_comes_on_top_is_refused_at_once_while_health_answers(crowded, own_upstream):
+    refused = [await timed(crowded.port, chat("ok@refused")) for _ in range(50)]
+    errors = {(answer.status, error_in(answer.body)["code"], answer.headers["retry-after"]) for answer, _ in refused}
+    assert errors == {(503, "overloaded", "1")}
+    assert median(seconds for _, seconds in refused) < 0.05
+    assert own_upstream.counts.requests["ok@refused"] == 0
+    answer, seconds = await timed(crowded.port, HEALTH)
+    assert (answer.status, seconds < 0.05) == (200, True)
+
+
+async def test_a_crowd_on_top_is_refused_within_a_second(crowded):
+    began = time.perf_counter()
+    answers = await asyncio.gather(*(ask(crowded.port, chat("ok")) for _ in range(300)))
+    assert {answer.status for answer in answers} == {503}
+    assert time.perf_counter() - began < 1
+
+
+async def test_there_is_room_again_once_callers_leave(serving, own_upstream):
+    server = await serving(MAX_IN_FLIGHT=1)
+    async with caller(server.port) as (_, writer):
+        writer.write(chat("fault-hang"))
+        await asyncio.to_thread(own_upstream.wait_until, lambda seen: seen.requests["fault-hang"] == 1)
+        assert (await ask(server.port, chat("ok"))).status == 503
+    await asyncio.to_thread(own_upstream.wait_until, lambda seen: seen.aborted["fault-hang"] == 1, 1.0)
+    assert (await ask(server.port, chat("ok"))).status == 200
+
+
+@pytest.fixture
+def slow_callers():
+    """`slow_callers(port, count)`: callers of an endless stream who take next to nothing of it."""
+    opened = []
+
+    def slow_callers(port, count):
+        for _ in range(count):
+            opened.append(socket.socket())
+            opened[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            opened[-1].connect((HOST, port))
+            opened[-1].sendall(chat("fault-endless", stream=True))
+
+    yield slow_callers
+    for each in opened:
+        each.close()
+
+
+async def test_slow_callers_slow_the_upstream_and_nothing_piles_up(serving, own_upstream, slow_callers):
+    server = await serving()
+    await asyncio.gather(*(ask(server.port, chat("ok", stream=True)) for _ in range(20)))
+    before = resident(server.pid)
+    slow_callers(server.port, 20)
+    marks = []
+    for _ in range(4):  # the time of 800 answers, which go on as ever
+        answers = [await ask(server.port, chat("ok")) for _ in range(200)]
+        assert {answer.status for answer in answers} == {200}
+        marks.append(resident(server.pid))
+    assert own_upstream.counts.active == 20
+    assert marks[-1] - marks[0] <= 1 * MIB
+    assert (marks[-1] - before) / 20 <= 1 * MIB
+
+
+async def test_a_caller_who_takes_nothing_for_long_is_dropped(serving, own_upstream, slow_callers):
+    server = await serving(STALL_S=0.5)
+    slow_callers(server.port, 5)
+    await asyncio.to_thread(own_upstream.wait_until, lambda seen: seen.aborted["fault-endless"] == 5, 5.0)
+    assert (await ask(server.port, chat("ok"))).status == 200
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize(
+    "fault", ["fault-huge-128", "fault-gzip-bomb-128", "fault-endless-body", "fault-endless-event"]
+)
+async def test_an_answer_without_measure_costs_less_than_twice_its_cap(serving, fault, stream):
+    cap = 16 * MIB
+    server = await serving(MAX_RESPONSE_BYTES=cap * 1024)
+    await asyncio.gather(*(ask(server.port, chat("ok", stream=True)) for _ in range(20)))
+    before = forget_peak(server.pid)
+    answer = await ask(server.port, chat(fault, stream=stream))
+    assert (answer.status, error_in(answer.body)["code"]) == (502, "upstream_too_large")
+    assert peak(server.pid) - before < 2 * cap
+
+
+async def test_memory_of_answers_without_measure_is_given_back(serving):
+    server = await serving(MAX_RESPONSE_BYTES=8 * MIB * 1024)
+    await asyncio.gather(*(ask(server.port, chat("fault-huge-64")) for _ in range(4)))
+    before = resident(server.pid)
+    for _ in range(10):
+        await ask(server.port, chat("fault-huge-64"))
+        await ask(server.port, chat("fault-gzip-bomb-64"))
+    assert resident(server.pid) - before <= 8 * MIB
