@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from integration.hostile.fuzz import fuzz_everything
 
-SECONDS = 14
+SECONDS = 10
 
 
 def test_nothing_is_found(tmp_path):
