@@ -198,6 +198,12 @@ def test_a_stream_without_one_event_is_told_by_its_status(ask, fault, code):
     assert (answer.status_code, error_in(answer.content)["code"]) == (502, code)
 
 
+def test_the_deadline_ends_a_stream_that_never_pauses(ask):
+    answer = ask("faulty/fault-endless", stream=True, x_stack_timeout_ms="300")
+    assert error_in(events(answer.content)[-1])["code"] == "deadline_exceeded"
+    assert answer.elapsed.total_seconds() < 5
+
+
 def test_comments_are_life_until_the_deadline(ask):
     answer = ask("hasty/fault-endless-comments-50", stream=True, x_stack_timeout_ms="1200")
     assert answer.status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import socket
 import ssl
 import zlib
@@ -95,11 +96,15 @@ class UpstreamResponse:
     async def _raw(self) -> AsyncGenerator[bytes, None]:
         connection, upstream = self._connection, self._upstream
         assert connection is not None, "an answer is read once"
+        clock, deadline = asyncio.get_running_loop().time, request_context.get().deadline or math.inf
         try:
             while True:
                 complete = connection.complete
                 if data := connection.take():
                     yield data
+                    # A wait that data always ends at once never times out.
+                    if not complete and clock() >= deadline:
+                        raise TimeoutError
                 elif complete:
                     return
                 else:
