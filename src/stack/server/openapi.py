@@ -49,13 +49,14 @@ _ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/providers/{provider_id}": schemas.ProviderObject,
     "/v1/inspect/routes": schemas.RouteList,
 }
+_ANY_ROUTE = ("400", "403", "408", "431")  # what is refused below the app: framing, `host`, time, headers
 _ERRORS = {
     "/v1/models/{model_id}": ("401", "404"),
     "/v1/providers/{provider_id}": ("401", "404"),
     "/v1/health": (),
     "/v1/version": (),
 }
-_INFERENCE_ERRORS = ("400", "401", "404", "408", "413", "415", "429", "502", "503", "504")
+_INFERENCE_ERRORS = ("401", "404", "413", "415", "422", "429", "502", "503", "504")
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
@@ -78,15 +79,19 @@ def _describe(path: str, operation: dict[str, Any]) -> None:
         operation["summary"], call = _CALLS[path]
         operation["description"] = inspect.getdoc(call)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(request)}}}
+    told = "The answer."
     content: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
     if answer := _ANSWERS.get(path):
         content = {"application/json": {"schema": _ref(answer)}}
     if stream := _STREAMS.get(path):
-        content["text/event-stream"] = {"schema": {"type": "string", "description": f"Events of {stream.__name__}."}}
+        # OpenAPI 3.1 has no word for the events of a stream: readers differ in what a schema here would be of.
+        content["text/event-stream"] = {}
+        told = f"The answer; with `stream`, events whose data is a {stream.__name__}, then one of `[DONE]`."
     statuses = _INFERENCE_ERRORS if path in _REQUESTS else _ERRORS.get(path, ("401",))
     error = {"application/json": {"schema": _ref(schemas.ErrorEnvelope)}}
-    operation["responses"] = {"200": {"description": "The answer.", "content": content}} | {
-        status: {"description": "OpenAI's error envelope.", "content": error} for status in statuses
+    operation["responses"] = {"200": {"description": told, "content": content}} | {
+        status: {"description": "OpenAI's error envelope.", "content": error}
+        for status in sorted((*_ANY_ROUTE, *statuses))
     }
     if statuses:
         operation["security"] = [{"bearer": []}, {}]

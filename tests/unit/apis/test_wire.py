@@ -290,3 +290,14 @@ async def test_closing_a_stream_of_values_closes_their_generator():
         break
     await stream.aclose()
     assert source.closed == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"model":"b","n":1,"model":"a"}', rb'{"mod\u0065l":"b","n":1,"model":"a"}', rb'{"model":"b","\u006dodel":"a"}'],
+)
+def test_a_body_that_names_two_models_goes_up_with_one_even_if_it_is_right(body: bytes):
+    request = Ask.from_body(body)
+    sent = request.for_model(request.model).body()
+    assert json.loads(sent)["model"] == request.model == "a"
+    assert sent.count(b"odel") == sent.count(b'"model"') == 1
