@@ -61,7 +61,7 @@ async def send_stream(send: Send, stream: Stream[Any], request_id: str, *, with_
                 block = block.removesuffix(DONE)
             await send({"type": "http.response.body", "body": block, "more_body": True})
     except StackError as error:
-        broken = error
+        broken = error.with_traceback(None)  # this frame and it would keep each other, and what was read
     except asyncio.CancelledError:
         broken = ShuttingDown("the server stopped before the answer was complete")
         raise

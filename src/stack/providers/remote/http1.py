@@ -44,7 +44,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._until = 0.0
-        self._failure: Broken | None = None
+        self._failure = ""  # its kind; an exception kept here would keep the frames that it passed
         self._busy = self._paused = False
         self.closed = self.reused = False
         self.idle_since = 0.0
@@ -73,8 +73,8 @@ class Connection(asyncio.BufferedProtocol):
 
     async def wait(self, until: float) -> None:
         """Until something has arrived. Raises: Broken, TimeoutError at loop time `until`."""
-        if self._failure is not None:
-            raise self._failure
+        if self._failure:
+            raise Broken(self._failure)
         self._waiter = self._loop.create_future()
         self._watch(until)
         try:
@@ -96,6 +96,7 @@ class Connection(asyncio.BufferedProtocol):
     def finish(self) -> bool:
         """End the exchange; whether the connection can serve another. If not, it is closed."""
         self._busy = False
+        self._parts = []
         clean = self.complete and self._keep_alive and not (self._surplus or self._paused or self.closed)
         # An upstream that answers before it has read the request may take the rest for another one.
         if clean and not self._transport.get_write_buffer_size():
@@ -137,14 +138,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            if self._failure is not None:
-                self._waiter.set_exception(self._failure)
+            if self._failure:
+                self._waiter.set_exception(Broken(self._failure))
             else:
                 self._waiter.set_result(None)
 
     def _fail(self, kind: str) -> None:
-        if self._failure is None:
-            self._failure = Broken(kind)
+        self._failure = self._failure or kind
         self.abort()
         self._wake()
 
@@ -173,6 +173,7 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
+        del self._parser  # it knows this object, and the two would keep each other
         self.closed = True
         if self._timer is not None:
             self._timer.cancel()

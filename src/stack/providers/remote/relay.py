@@ -232,6 +232,7 @@ async def relay(source: AsyncIterator[bytes], meta: ReplyMeta) -> AsyncGenerator
             raise checker.failure
     finally:
         checker.count_tokens(meta)
+        checker.failure = None  # it knows this frame, and the two would keep each other and all that was read
 
 
 async def _drain(source: AsyncIterator[bytes]) -> None:
