@@ -10,7 +10,7 @@ STARTER := $(VENV)/.starter-installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check codegen format bench fuzz clean
+.PHONY: help run test check codegen format bench soak fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -38,6 +38,9 @@ format: $(DEV)  ## format the code, and fix what the linter can
 bench: $(DEV)  ## measure against the upstream itself and a naive proxy
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/scale.py
+
+soak: $(DEV)  ## ask 100,000 times, faults and all, and see that memory stays flat
+	$(BIN)/python benchmarks/soak.py
 
 fuzz: $(DEV)  ## make up requests from /openapi.json for five minutes
 	$(BIN)/python tests/integration/hostile/fuzz.py --seconds 300
