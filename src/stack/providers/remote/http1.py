@@ -1,7 +1,8 @@
 """HTTP/1.1 towards an upstream: one connection, one exchange at a time, nothing taken that was not asked for.
 
 A connection is used again only if its answer ended where the answer said, nothing followed, and the upstream keeps it
-open. Bytes that arrive while no answer is due close it, so that one caller's answer can never become another's.
+open. Bytes that arrive while no answer is due close it, so that one caller's answer does not become another's; bytes
+that arrive only once the next request is out cannot be told from its answer, in HTTP/1.1.
 """
 
 from __future__ import annotations
