@@ -98,11 +98,16 @@ class MissingPackage(ConfigError):
     code = "missing_package"
 
     def __init__(
-        self, provider_type: str, packages: Sequence[str], missing: str | None = None, without_deps: Sequence[str] = ()
+        self,
+        provider_type: str,
+        packages: Sequence[str],
+        missing: str | None = None,
+        without_deps: Sequence[str] = (),
+        from_index: Sequence[tuple[str, str]] = (),
     ) -> None:
         what = f"`{missing}`, which is not installed" if missing else "packages that are not installed"
-        wanted = packages if packages or without_deps else (missing or "",)
-        line = " && ".join(map(str, installs(wanted, without_deps)))
+        wanted = packages if packages or without_deps or from_index else (missing or "",)
+        line = " && ".join(map(str, installs(wanted, without_deps, from_index)))
         super().__init__(f"`{provider_type}` needs {what}: run `{line}`")
         self.packages = tuple(packages)
 

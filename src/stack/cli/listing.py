@@ -55,8 +55,5 @@ def list_providers(api: str | None) -> None:
     if api is not None and api not in API_NAMES:
         known = " or ".join(f"`{name}`" for name in nearest(api, API_NAMES) or API_NAMES)
         raise ConfigError(f"there is no API `{api}`: did you mean {known}?")
-    rows = [
-        (s.api, s.provider_type, s.origin, shlex.join(s.packages + s.packages_no_deps), s.description)
-        for s in specs(api)
-    ]
+    rows = [(s.api, s.provider_type, s.origin, shlex.join(s.requirements), s.description) for s in specs(api)]
     click.echo(table(("API", "TYPE", "DECLARED BY", "PACKAGES", "DESCRIPTION"), rows))

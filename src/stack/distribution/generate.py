@@ -40,7 +40,7 @@ def generate(root: Path) -> dict[str, str]:
 
 def _load_guarded(templates: Iterable[DistributionTemplate]) -> None:
     rows = [spec for spec in specs() if spec.origin == "stack"]
-    with ImportGuard(package for spec in rows for package in spec.packages + spec.packages_no_deps) as guard:
+    with ImportGuard(package for spec in rows for package in spec.requirements) as guard:
         for spec in rows:
             _load(guard, spec)
         for template in templates:
@@ -49,7 +49,7 @@ def _load_guarded(templates: Iterable[DistributionTemplate]) -> None:
                     if not choice.is_wildcard:
                         with guard.watch(choice.provider_type):
                             spec = find_spec(api, choice.provider_type, choice.module)
-                            guard.block(spec.packages + spec.packages_no_deps, spec.module)
+                            guard.block(spec.requirements, spec.module)
                         _load(guard, spec)
 
 

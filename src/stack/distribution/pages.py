@@ -55,6 +55,7 @@ def as_cell(text: str) -> str:
 def as_packages(spec: ProviderSpec) -> str:
     """The requirements of a provider in Markdown."""
     needed = [f"`{package}`" for package in spec.packages]
+    needed += [f"`{package}` (from `{url}`)" for package, url in spec.from_index]
     needed += [f"`{package.partition(' --hash')[0]}` (without its dependencies)" for package in spec.packages_no_deps]
     return ", ".join(needed) or "none"
 

@@ -51,12 +51,15 @@ def require_packages(spec: ProviderSpec) -> None:
     """
     from importlib_metadata import PackageNotFoundError, distribution
 
-    for requirement in spec.packages if spec.origin == "stack" else ():
+    wanted = (*spec.packages, *(package for package, _ in spec.from_index)) if spec.origin == "stack" else ()
+    for requirement in wanted:
         name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
         try:
             distribution(name)
         except PackageNotFoundError as error:
-            raise MissingPackage(spec.provider_type, spec.packages, name, spec.packages_no_deps) from error
+            raise MissingPackage(
+                spec.provider_type, spec.packages, name, spec.packages_no_deps, spec.from_index
+            ) from error
 
 
 def _answering_class(module: ModuleType, spec: ProviderSpec) -> type:

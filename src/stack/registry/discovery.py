@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from stack.errors import MissingPackage, ProviderLoadError, UnknownProvider, nearest, quoted
+from stack.registry.requirements import sorted_lines
 from stack.registry.spec import API_NAMES, ProviderSpec, Row
 
 if TYPE_CHECKING:
@@ -141,12 +142,13 @@ def _own(declared: Any, module: ModuleType) -> ProviderSpec:
         return declared
     try:
         api = getattr(declared.api, "value", declared.api)
+        requirements = sorted_lines(declared.pip_packages)
         return ProviderSpec(
             api=str(api),
             provider_type=declared.provider_type,
             description=getattr(declared, "description", None) or f"Provided by `{module.__name__}`.",
             module=declared.module,
-            packages=tuple(declared.pip_packages),
+            **requirements._asdict(),
             config_class=declared.config_class,
         )
     except AttributeError as error:
@@ -161,8 +163,8 @@ def import_module(name: str, spec: ProviderSpec) -> ModuleType:
         missing = error.name or name
         if spec.origin == "stack" and missing.partition(".")[0] == "stack":
             raise ProviderLoadError(f"`{spec.provider_type}` imports `{missing}`, which does not exist") from error
-        wanted = spec.packages or (missing.partition(".")[0],)
-        raise MissingPackage(spec.provider_type, wanted, missing, spec.packages_no_deps) from error
+        wanted = spec.packages if spec.requirements else (missing.partition(".")[0],)
+        raise MissingPackage(spec.provider_type, wanted, missing, spec.packages_no_deps, spec.from_index) from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ProviderLoadError(f"`{spec.provider_type}` cannot be imported: {reason} (a bug in `{name}`)") from error

@@ -23,7 +23,9 @@ class ProviderSpec:
     """One provider type, as plain data: everything that must be known before anything of it is imported.
 
     provider_type: `remote::groq`, unique within its api. packages: requirements that pip resolves;
-    packages_no_deps: those whose declared dependencies are not wanted. needs: other APIs that it calls.
+    packages_no_deps: those whose declared dependencies are not wanted; from_index: requirements that come from an index
+    of their own, each with its URL; overrides: requirements that win over what any package declares (only uv can do
+    that). needs: other APIs that it calls.
     module: dotted path of the module that holds `Config` and the class that answers; config_class: dotted path of
     the settings where they are not `Config` of that module.
     checked: what a remote provider was checked against, answers recorded from the service or its documentation alone;
@@ -36,10 +38,18 @@ class ProviderSpec:
     module: str
     packages: tuple[str, ...] = ()
     packages_no_deps: tuple[str, ...] = ()
+    from_index: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     config_class: str | None = None
     origin: str = "stack"
     checked: Checked | None = None
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Every package that it needs, as one would name it: without hashes and indexes."""
+        without_deps = (package.partition(" --hash")[0] for package in self.packages_no_deps)
+        return (*self.packages, *(package for package, _ in self.from_index), *without_deps)
 
     @property
     def kind(self) -> str:
@@ -59,6 +69,8 @@ class Row:
     description: str
     packages: tuple[str, ...] = ()
     packages_no_deps: tuple[str, ...] = ()
+    from_index: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     checked: Checked | None = None
 
@@ -70,6 +82,8 @@ class Row:
             module=f"stack.providers.{self.kind}.{api}.{self.name.replace('-', '_')}",
             packages=self.packages,
             packages_no_deps=self.packages_no_deps,
+            from_index=self.from_index,
+            overrides=self.overrides,
             needs=self.needs,
             checked=self.checked,
         )
