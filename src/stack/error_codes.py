@@ -105,6 +105,12 @@ REQUESTS = (
         "upgrade_not_supported", 400, "The request asks for another protocol.", "Send it without the header `upgrade`."
     ),
     ErrorCode(
+        "vector_store_not_found",
+        404,
+        "There is no vector store of that id, or it has expired.",
+        "Pick one of `GET /v1/vector_stores`, or make one.",
+    ),
+    ErrorCode(
         "wrong_model_type",
         400,
         "An embedding model was asked to chat, or the like.",
@@ -126,11 +132,36 @@ SERVER = (
         "The provider did not start.",
         "The message and `GET /v1/providers` give the reason; `stack doctor` the line that mends it.",
     ),
+    ErrorCode("server_starting", 503, "Not every provider has started yet.", "Ask again in a moment."),
     ErrorCode(
         "server_shutting_down",
         503,
-        "The server stopped before the answer was complete.",
+        "The server stops, or stopped before the answer was complete.",
         "Ask again; raise `server.shutdown_grace_s` for long streams.",
+    ),
+    ErrorCode(
+        "storage_busy",
+        503,
+        "Another process kept a database locked for five seconds.",
+        "Come back after Retry-After; look for what else has the files of the state directory open.",
+    ),
+    ErrorCode(
+        "storage_corrupt",
+        503,
+        "A database or a backup is damaged.",
+        "Stop the server, move the state directory away, and bring a backup back with `stack restore DIR`.",
+    ),
+    ErrorCode(
+        "storage_full",
+        507,
+        "The disk of the state directory is full; nothing of the request was stored.",
+        "Make room: the next write succeeds without a restart.",
+    ),
+    ErrorCode(
+        "storage_unavailable",
+        503,
+        "The state directory cannot be used.",
+        "The message gives the reason: is the disk mounted, local, and writable?",
     ),
 )
 
@@ -250,6 +281,12 @@ COMMANDS = (
         None,
         "A provider did not start, and `--strict` was said.",
         "The log tells which; `stack doctor` what mends it.",
+    ),
+    ErrorCode(
+        "schema_too_new",
+        None,
+        "A newer version wrote the database.",
+        "Run that version or a newer one, or restore a backup of before the upgrade.",
     ),
     ErrorCode("unknown_distribution", None, "There is no distribution of that name.", "`stack list` shows them."),
     ErrorCode(

@@ -3,12 +3,18 @@
 StackError
 +- ConfigError          before serving; the command line prints it without a traceback
 |  +- BadConfig, UnknownProvider, MissingPackage, ProviderLoadError
+|  +- SchemaTooNew      state that a newer version wrote
 +- RequestError         the caller's fault, never retried
 |  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, Forbidden 403,
 |     NotFound 404, MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413,
 |     UnsupportedMediaType 415
 +- ProviderUnavailable  503: a provider that did not start, or was switched off
++- ProviderBug          500: a provider whose own code failed
++- Overloaded           503: more requests at once than the server is set to answer
++- Starting             503: the server has not started all of its providers yet
 +- ShuttingDown         503: the server is stopping
++- StorageError         503: where state is kept cannot be used
+|  +- StorageFull 507, StorageBusy 503, StorageCorrupt 503
 +- UpstreamError        the provider's fault
    +- RateLimited 429, UpstreamTimeout 504, Unreachable 502, BadUpstreamReply 502, UpstreamRejected (own status)
 """
@@ -22,14 +28,23 @@ from typing import Any
 
 from stack.installing import installs
 
+INTERNAL_ERROR = "an internal error: the server's log tells more under this request id"
+
 
 class StackError(Exception):
-    """Base of every error this package raises on purpose; itself it means a bug here (500)."""
+    """Base of every error this package raises on purpose; itself it means a bug here (500).
+
+    provider_id, model, attempts: who was chosen to answer, its own name of the model, and how often a provider was
+    asked; set by the router.
+    """
 
     status: int = 500
     type: str = "server_error"
     code: str = "internal_error"
     retryable: bool = False
+    provider_id: str = ""
+    model: str | None = None
+    attempts: int = 0
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -37,6 +52,10 @@ class StackError(Exception):
         self.param = param
         if code is not None:
             self.code = code
+
+    def asked(self, provider_id: str, model: str, attempts: int) -> None:
+        """Remember who was asked, and how often, when this went wrong."""
+        self.provider_id, self.model, self.attempts = provider_id, model, attempts
 
     def envelope(self, request_id: str | None = None) -> dict[str, Any]:
         """OpenAI's error body: `{"error": {"message", "type", "param", "code", "request_id"}}`."""
@@ -52,7 +71,12 @@ class StackError(Exception):
 
     def headers(self) -> dict[str, str]:
         """Answer headers that belong to this error, such as Retry-After."""
-        return {}
+        headers = {"x-stack-attempts": str(self.attempts)}
+        if self.provider_id:
+            headers["x-stack-provider"] = self.provider_id
+        if not self.retryable:
+            headers["x-should-retry"] = "false"
+        return headers
 
 
 class ConfigError(StackError):
@@ -124,6 +148,12 @@ class ProvidersFailed(ConfigError):
     code = "providers_failed"
 
 
+class SchemaTooNew(ConfigError):
+    """A database that a newer version wrote; this one would not know what it does to it."""
+
+    code = "schema_too_new"
+
+
 class RequestError(StackError):
     """The caller's fault: the same request will fail again."""
 
@@ -155,7 +185,7 @@ class Unauthorized(RequestError):
     code = "invalid_api_key"
 
     def headers(self) -> dict[str, str]:
-        return {"www-authenticate": "Bearer"}
+        return super().headers() | {"www-authenticate": "Bearer"}
 
 
 class Forbidden(RequestError):
@@ -183,7 +213,7 @@ class MethodNotAllowed(RequestError):
         self.allowed = tuple(allowed)
 
     def headers(self) -> dict[str, str]:
-        return {"allow": ", ".join(self.allowed)}
+        return super().headers() | {"allow": ", ".join(self.allowed)}
 
 
 class RequestTimeout(RequestError):
@@ -191,6 +221,7 @@ class RequestTimeout(RequestError):
 
     status = 408
     code = "request_timeout"
+    retryable = True
 
 
 class Conflict(RequestError):
@@ -221,6 +252,13 @@ class ProviderUnavailable(StackError):
     code = "provider_unavailable"
 
 
+class ProviderBug(StackError):
+    """A provider whose own code failed with something that is no StackError; that is the cause of this."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERNAL_ERROR)
+
+
 class Overloaded(StackError):
     """More requests at once than this server is set to answer; a moment later there may be room."""
 
@@ -229,14 +267,58 @@ class Overloaded(StackError):
     retryable = True
 
     def headers(self) -> dict[str, str]:
-        return {"retry-after": "1"}
+        return super().headers() | {"retry-after": "1"}
+
+
+class Starting(StackError):
+    """The server has not started all of its providers yet."""
+
+    status = 503
+    code = "server_starting"
+    retryable = True
+
+    def headers(self) -> dict[str, str]:
+        return super().headers() | {"retry-after": "1"}
 
 
 class ShuttingDown(StackError):
-    """The server stopped before this answer was complete."""
+    """The server stops, or stopped before this answer was complete; another may answer."""
 
     status = 503
     code = "server_shutting_down"
+    retryable = True
+
+
+class StorageError(StackError):
+    """The place where state is kept cannot be used: a disk that is gone, or rights that are missing."""
+
+    status = 503
+    code = "storage_unavailable"
+    retryable = True
+
+
+class StorageFull(StorageError):
+    """No space is left; nothing of the request was stored, and what needs no storage goes on."""
+
+    status = 507
+    code = "storage_full"
+    retryable = False
+
+
+class StorageBusy(StorageError):
+    """Another process kept a database locked for longer than is waited for."""
+
+    code = "storage_busy"
+
+    def headers(self) -> dict[str, str]:
+        return super().headers() | {"retry-after": "1"}
+
+
+class StorageCorrupt(StorageError):
+    """A database or a backup that is damaged; it is left as it is."""
+
+    code = "storage_corrupt"
+    retryable = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +354,6 @@ class UpstreamError(StackError):
     ) -> None:
         super().__init__(message, param=param, code=code)
         self.provider_id = provider_id
-        self.model: str | None = None  # the upstream's name of the model that was asked, set by the router
         self.phase = phase
         self.upstream = upstream or UpstreamDetail()
         self.retry_after = retry_after
@@ -296,11 +377,9 @@ class UpstreamError(StackError):
         return body
 
     def headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {"x-stack-provider": self.provider_id}
+        headers = super().headers()
         if self.retry_after is not None:
             headers["retry-after"] = self.retry_after
-        if not self.retryable:
-            headers["x-should-retry"] = "false"
         return headers
 
     def log_fields(self) -> dict[str, Any]:
@@ -308,6 +387,7 @@ class UpstreamError(StackError):
         return {
             "provider": self.provider_id,
             "model": self.model,
+            "attempt": self.attempts,
             "phase": self.phase,
             "status": self.status,
             "code": self.code,

@@ -10,6 +10,7 @@ import pytest
 
 HEAVY = {
     "aiohttp",
+    "apsw",
     "faiss",
     "fastapi",
     "httpx2",
