@@ -66,7 +66,8 @@ class CompoundFilter(BaseModel):
         return self
 
 
-Filter = Annotated[ComparisonFilter | CompoundFilter, Field(discriminator="type")]
+# Without a discriminator, whose tags would stand in the paths that errors name.
+Filter = ComparisonFilter | CompoundFilter
 CompoundFilter.model_rebuild()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
-from stack.apis.shapes import OTHER, TAGGED
+from stack.apis.shapes import KNOWN_TAG, OTHER, TAGGED
 from stack.errors import InvalidRequest
 
 Path = tuple[int | str, ...]
@@ -40,6 +42,8 @@ _RULES = {
     "string_too_long": "must have at most {max_length} characters",
     "extra_forbidden": "is not a known field",
 }
+# Errors of other types come from rules of ours, whose messages are sentences already.
+_STANDARD = {KNOWN_TAG, *get_args(ErrorType)}
 _RECEIVED = {
     type(None): "null",
     bool: "a boolean",
@@ -72,7 +76,8 @@ def _most_telling(faults: list[Fault], path: Path) -> tuple[Path, list[ErrorDeta
         return path, [detail for _, detail in faults]
     if not _are_alternatives(steps):
         return _most_telling(_below(steps[0], faults), (*path, steps[0]))
-    results = [_most_telling(_below(step, faults), path) for step in steps]
+    fitting = [step for step in steps if not _is_of_another_type(_below(step, faults))] or steps
+    results = [_most_telling(_below(step, faults), path) for step in fitting]
     furthest = max((place for place, _ in results), key=_progress)
     return furthest, [detail for place, found in results if place == furthest for detail in found]
 
@@ -90,6 +95,11 @@ def _are_alternatives(steps: list[int | str]) -> bool:
     return first in (TAGGED, OTHER) or (len(steps) > 1 and _ALTERNATIVE.match(first) is not None)
 
 
+def _is_of_another_type(faults: list[Fault]) -> bool:
+    """Whether an object says that it is no such alternative."""
+    return any(path == ("type",) and detail["type"] == "literal_error" for path, detail in faults)
+
+
 def _progress(path: Path) -> tuple[int, ...]:
     return tuple(step if isinstance(step, int) else 0 for step in path)
 
@@ -103,6 +113,8 @@ def _complaint(found: list[ErrorDetails]) -> str:
     for detail in found:
         if rule := _RULES.get(detail["type"]):
             return rule.format(**detail.get("ctx", {}))
+        if detail["type"] not in _STANDARD:
+            return f"is not valid: {detail['msg']}"
     if kinds := list(dict.fromkeys(_EXPECTED[detail["type"]] for detail in found if detail["type"] in _EXPECTED)):
         received = _RECEIVED.get(type(found[0]["input"]), "something else")
         return f"must be {_alternatives(kinds)}, got {received}"
