@@ -17,23 +17,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from stack.apis.embeddings import EmbeddingsRequest
-from stack.apis.inference import Inference
 from stack.registry.contract import load_provider_class
 from stack.registry.discovery import find_spec, load_config_class
-from stack.registry.spec import Deps
+from stack.testing.deps import provider_deps
 
 TARGET_PER_S = 300
 TICK_S = 0.005
 SUBJECTS = ("The harbour", "Our invoice", "A small museum", "The night train", "My neighbour")
 VERBS = ("opens at", "was moved to", "costs less than", "reminds me of", "has nothing to do with")
 OBJECTS = ("nine on weekdays", "the old station", "a cup of coffee", "last summer", "the new contract", "green paint")
-
-
-class NobodyElse(Inference):
-    """The provider calls no other."""
 
 
 def sentences(count: int) -> list[str]:
@@ -82,7 +75,7 @@ async def _lag(lags: list[float]) -> None:
 async def run(model_dir: Path | None, seconds: float) -> None:
     spec = find_spec("inference", "inline::onnx-embeddings")
     config = load_config_class(spec)(model_dir=model_dir)
-    provider = load_provider_class(spec)(config, Deps(spec.name, NobodyElse(), structlog.get_logger()))
+    provider = load_provider_class(spec)(config, provider_deps(spec.name))
     began = time.perf_counter()
     await provider.initialize()
     [model] = await provider.list_models()

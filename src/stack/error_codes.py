@@ -36,6 +36,12 @@ REQUESTS = (
         "The input is longer than the model takes.",
         "Send less, or ask a model with more room.",
     ),
+    ErrorCode(
+        "file_not_found",
+        404,
+        "There is no file of that id, or it has expired.",
+        "Pick one of `GET /v1/files`, or upload it again.",
+    ),
     ErrorCode("forbidden", 403, "The request is not allowed here.", "The message tells why."),
     ErrorCode(
         "headers_too_large", 431, "Too many or too long headers.", "Send less, or raise `server.max_header_bytes`."
@@ -131,6 +137,12 @@ SERVER = (
         503,
         "The provider did not start.",
         "The message and `GET /v1/providers` give the reason; `stack doctor` the line that mends it.",
+    ),
+    ErrorCode(
+        "file_missing",
+        500,
+        "A file is known, but its bytes are gone from where they were kept.",
+        "Bring a backup back with `stack restore DIR`, or delete the file and upload it again.",
     ),
     ErrorCode("server_starting", 503, "Not every provider has started yet.", "Ask again in a moment."),
     ErrorCode(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from stack.apis.inference import Inference, Model
+from stack.apis.vector_io import VectorIO
 from stack.config.models import secret_values
 from stack.errors import ProvidersFailed, StackError
 from stack.logs import Redactor
@@ -16,6 +17,8 @@ from stack.registry.contract import check_methods, load_provider_class
 from stack.registry.spec import Deps, ProviderSpec
 from stack.routing.inference import InferenceRouter
 from stack.routing.instance import Instance
+from stack.routing.vector_io import VectorIORouter
+from stack.storage import Storage
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -45,6 +48,8 @@ class Runtime:
         ]
         # Routers exist before any provider, so that each can be handed all of them.
         self.inference: Inference = InferenceRouter(self._of("inference"), registered, log)
+        self.vector_io: VectorIO = VectorIORouter(self._of("vector_io"))
+        self.storage = Storage(config.state_dir, durability=config.storage.durability)
         self._redact = Redactor(secret_values(config)).redact  # reasons are shown to callers
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -72,7 +77,13 @@ class Runtime:
         bound = log.bind(provider=instance.provider_id)
         limit_s = self.config.server.provider_start_timeout_s
         try:
-            deps = Deps(instance.provider_id, self.inference, bound)
+            deps = Deps(
+                provider_id=instance.provider_id,
+                inference=self.inference,
+                vector_io=self.vector_io,
+                storage=self.storage,
+                log=bound,
+            )
             async with asyncio.timeout(limit_s):
                 instance.provider = await start_provider(instance.spec, instance.config, deps)
         except StackError as error:
@@ -96,6 +107,7 @@ class Runtime:
             provider, instance.provider = instance.provider, None
             if provider is not None:
                 await _shut_down(provider, log.bind(provider=instance.provider_id))
+        await self.storage.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

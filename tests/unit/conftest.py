@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-import structlog
 
-from stack.apis.inference import Inference
 from stack.registry.contract import load_provider_class
 from stack.registry.discovery import find_spec, load_config_class
-from stack.registry.spec import Deps
+from stack.testing.deps import provider_deps
 from stack.testing.upstream import FaultUpstream
 
 
@@ -28,14 +26,10 @@ async def provider() -> AsyncIterator[Callable[..., Any]]:
 
     def make(name: str, provider_id: str | None = None, **config: Any) -> Any:
         spec = find_spec("inference", name if "::" in name else f"remote::{name}")
-        deps = Deps(provider_id or spec.name, Inference.__new__(_NoRouter), structlog.get_logger())
+        deps = provider_deps(provider_id or spec.name)
         made.append(load_provider_class(spec)(load_config_class(spec)(**config), deps))
         return made[-1]
 
     yield make
     for each in made:
         await each.shutdown()
-
-
-class _NoRouter(Inference):
-    """A provider under test calls no other API."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -40,7 +42,6 @@ NOT_YET = frozenset(
         "safety",
         "scoring_fns",
         "shields",
-        "storage",
         "telemetry",
         "tls_cafile",
         "tls_certfile",
@@ -103,6 +104,17 @@ class ServerConfig(ConfigModel):
     )
 
 
+class StorageConfig(ConfigModel):
+    """Where the stack keeps what callers give it: vector stores, files, and what is known of them."""
+
+    state_dir: Path | None = env(
+        "STACK_STATE_DIR", None, "Folder of its own on a local disk; left out: `~/.local/state/stack/IMAGE_NAME`."
+    )
+    durability: Literal["full", "normal"] = Field(
+        "full", description="`full`: what was acknowledged survives a power cut; `normal`: the end of the process only."
+    )
+
+
 class ModelEntry(ConfigModel):
     """A model by the id that callers use; models that a provider lists by itself need no entry."""
 
@@ -138,6 +150,7 @@ class RunFile(ConfigModel):
     apis: list[str] = Field(default_factory=list, description="APIs to serve; left out: those that have `providers`.")
     providers: dict[str, list[Section]] = Field(description="The providers of each API.")
     models: list[Section] = Field(default_factory=list, description="Models by the ids that callers use.")
+    storage: StorageConfig = Field(default_factory=StorageConfig, description="Where the stack keeps its data.")
     server: ServerConfig = Field(default_factory=ServerConfig, description="How the stack is reached.")
 
 
@@ -162,7 +175,14 @@ class RunConfig:
     providers: dict[str, list[ProviderInstance]]
     models: list[ModelEntry]
     server: ServerConfig
+    storage: StorageConfig = dataclasses.field(default_factory=StorageConfig)
     version: int = 2
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder of the stack's data."""
+        folder = self.storage.state_dir or Path("~/.local/state/stack") / self.image_name
+        return folder.expanduser()
 
 
 class BuildProvider(ConfigModel):

@@ -42,7 +42,9 @@ class RunFileReader:
         models = list(self._models())
         self._report.check()
         assert written is not None
-        return RunConfig(self._report.file, written.image_name, apis, providers, models, written.server)
+        return RunConfig(
+            self._report.file, written.image_name, apis, providers, models, written.server, written.storage
+        )
 
     def _apis(self, written: RunFile | None) -> list[str]:
         named: list[str] = []

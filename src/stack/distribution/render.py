@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stack.config.models import ServerConfig
+from stack.config.models import ServerConfig, StorageConfig
 from stack.distribution.entries import Entry, entries
 from stack.distribution.fields import field_rows
 from stack.distribution.pages import fill
@@ -29,6 +29,7 @@ def render(template: DistributionTemplate, header: str | None = None) -> dict[st
         "template": template,
         "apis": apis,
         "models": _models(template, apis),
+        "storage": StorageConfig.sample_run_config(),
         "server": ServerConfig.sample_run_config(),
         "variables": _variables(apis),
         "header": header or f"The distribution `{template.name}`: yours to edit.",
@@ -68,7 +69,8 @@ def _variables(apis: Mapping[str, Sequence[Entry]]) -> list[Variable]:
             if row.variable is not None and row.variable in read:
                 variable = Variable(row.variable, entry.provider_id, row.default, row.description)
                 found.setdefault((row.variable, entry.provider_id), variable)
-    for row in field_rows(ServerConfig):
-        if row.variable is not None:
-            found[row.variable, "server"] = Variable(row.variable, "server", row.default, row.description)
+    for owner, model in (("storage", StorageConfig), ("server", ServerConfig)):
+        for row in field_rows(model):
+            if row.variable is not None:
+                found[row.variable, owner] = Variable(row.variable, owner, row.default, row.description)
     return list(found.values())

@@ -24,7 +24,9 @@ from stack.logs import Redactor
 from stack.registry.contract import load_provider_class
 from stack.registry.spec import Deps
 from stack.routing.inference import InferenceRouter
+from stack.routing.vector_io import VectorIORouter
 from stack.runtime import start_provider
+from stack.storage import Storage
 
 TIMEOUT_S = 5.0
 START_TIMEOUT_S = 120.0  # a local model may have to be read from disk
@@ -50,7 +52,8 @@ async def examine(
     """
     on = {(entry.api, entry.provider_id): entry for entry in entries if entry.provider_id}
     instances = [instance for listed in config.providers.values() for instance in listed]
-    examinations = [_Examination(i, on[i.api, i.provider_id], config, environ, timeout_s) for i in instances]
+    storage = Storage(config.state_dir, durability=config.storage.durability)
+    examinations = [_Examination(i, on[i.api, i.provider_id], config, environ, timeout_s, storage) for i in instances]
     # Imports block: were they made on the way, other providers would seem to be late.
     packages = [examination.package() for examination in examinations]
 
@@ -60,6 +63,7 @@ async def examine(
         return findings
 
     found = await asyncio.gather(*map(one, examinations, packages))
+    await storage.close()
     return [machine_findings(config.server), *found, *(_off(entry) for entry in entries if not entry.provider_id)]
 
 
@@ -78,8 +82,10 @@ class _Examination:
         config: RunConfig,
         environ: Mapping[str, str],
         timeout_s: float,
+        storage: Storage,
     ) -> None:
         self._instance = instance
+        self._storage = storage
         self._environ = environ
         self._timeout_s = timeout_s
         self._advice = Advice(instance, variables, timeout_s)
@@ -119,7 +125,13 @@ class _Examination:
         async for check in self._way():
             yield check
         instance = self._instance
-        deps = Deps(instance.provider_id, InferenceRouter((), (), log), log.bind(provider=instance.provider_id))
+        deps = Deps(
+            provider_id=instance.provider_id,
+            inference=InferenceRouter((), (), log),
+            vector_io=VectorIORouter(()),
+            storage=self._storage,
+            log=log.bind(provider=instance.provider_id),
+        )
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 provider = await start_provider(instance.spec, instance.config, deps)

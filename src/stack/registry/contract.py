@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from collections.abc import Callable
@@ -12,14 +13,14 @@ from stack.errors import MissingPackage, ProviderLoadError, quoted
 from stack.registry.discovery import import_module
 from stack.registry.spec import ProviderSpec
 
+PROTOCOLS = {"files": "FileStore", "inference": "Inference", "vector_io": "VectorIO"}
 FACTORIES = ("get_adapter_impl", "get_provider_impl")  # Llama Stack's names for a module-level factory
 
 
 def protocol(api: str) -> type:
-    """The protocol class of an API."""
-    from stack.apis.inference import Inference
-
-    return {"inference": Inference}[api]
+    """The protocol class that a provider of an API answers."""
+    found: type = getattr(importlib.import_module(f"stack.apis.{api}"), PROTOCOLS[api])
+    return found
 
 
 def protocol_methods(api: str) -> dict[str, Any]:

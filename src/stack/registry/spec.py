@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from stack.apis.inference import Inference
+    from stack.apis.vector_io import VectorIO
+    from stack.storage import Storage
 
-API_NAMES = ("inference",)
+API_NAMES = ("files", "inference", "vector_io")
 Kind = Literal["remote", "inline"]
 Checked = Literal["recorded", "documented"]
 
@@ -155,10 +157,15 @@ def _as_text(default: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What a provider is handed: the routers of the APIs (never other providers) and a logger bound to its id."""
+    """What a provider is handed: routers of the APIs (never other providers), storage, a logger bound to its id.
+
+    storage: opened and closed by the stack; a provider asks it for a database or a folder of its own.
+    """
 
     provider_id: str
     inference: Inference
+    vector_io: VectorIO
+    storage: Storage
     log: FilteringBoundLogger
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from stack.cli.table import table
 from stack.registry.discovery import forget_installed, specs
+from stack.registry.spec import API_NAMES
 
 
 def test_list_shows_where_shipped_distributions_are_and_which_are_made(stack):
@@ -17,13 +18,14 @@ def test_list_shows_where_shipped_distributions_are_and_which_are_made(stack):
 
 
 def test_list_apis_counts_the_provider_types_of_each(stack):
-    assert stack("list-apis").stdout.splitlines()[1].split() == ["inference", str(len(specs("inference")))]
+    lines = stack("list-apis").stdout.splitlines()[1:]
+    assert [line.split() for line in lines] == [[api, str(len(specs(api)))] for api in API_NAMES]
 
 
-@pytest.mark.parametrize("arguments", [["list-providers"], ["list-providers", "inference"]])
-def test_list_providers_shows_every_type(stack, arguments):
-    lines = stack(*arguments).stdout.splitlines()
-    assert [line.split()[1] for line in lines[1:]] == [spec.provider_type for spec in specs("inference")]
+@pytest.mark.parametrize("api", [None, "inference", "vector_io"])
+def test_list_providers_shows_every_type(stack, api):
+    lines = stack("list-providers", *([api] if api else [])).stdout.splitlines()
+    assert [line.split()[1] for line in lines[1:]] == [spec.provider_type for spec in specs(api)]
 
 
 def test_list_providers_shows_an_installed_package_without_importing_it(stack, tmp_path, monkeypatch):

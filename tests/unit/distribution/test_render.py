@@ -118,7 +118,7 @@ def test_no_text_breaks_out_of_its_place(text):
     files = render(DistributionTemplate(name="mine", description=text, providers={"inference": ["remote::groq"]}))
     build, run = yaml.safe_load(files["build.yaml"]), yaml.safe_load(files["run.yaml"])
     assert build["distribution_spec"]["description"] == text.replace("\n", " ")
-    assert list(run) == ["version", "image_name", "apis", "providers", "models", "server"]
+    assert list(run) == ["version", "image_name", "apis", "providers", "models", "storage", "server"]
 
 
 @pytest.mark.parametrize(

@@ -7,22 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import structlog
 
 from stack.apis.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
-from stack.apis.inference import Inference
 from stack.providers.inline.inference.playground import Config, Playground
-from stack.registry.spec import Deps
+from stack.testing.deps import provider_deps
 
 Chat = Callable[..., ChatCompletionRequest]
 
 
-class NobodyElse(Inference):
-    """The playground calls no other provider."""
-
-
 def new_playground(**config: Any) -> Playground:
-    return Playground(Config(**config), Deps("playground", NobodyElse(), structlog.get_logger()))
+    return Playground(Config(**config), provider_deps("playground"))
 
 
 @pytest.fixture

@@ -138,12 +138,12 @@ async def test_sampling_options_change_nothing(text):
 
 
 ASK = """
-import asyncio, structlog, sys
+import asyncio, sys
 from stack.apis.chat import ChatCompletionRequest
 from stack.providers.inline.inference.playground import Config, Playground
-from stack.registry.spec import Deps
+from stack.testing.deps import provider_deps
 request = ChatCompletionRequest.from_body(sys.stdin.buffer.read())
-reply = asyncio.run(Playground(Config(), Deps("p", None, structlog.get_logger())).openai_chat_completion(request))
+reply = asyncio.run(Playground(Config(), provider_deps("p")).openai_chat_completion(request))
 reply.value.created = 0
 print(reply.value.model_dump_json(exclude_unset=True))
 """
