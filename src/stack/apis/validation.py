@@ -76,7 +76,7 @@ def _most_telling(faults: list[Fault], path: Path) -> tuple[Path, list[ErrorDeta
         return path, [detail for _, detail in faults]
     if not _are_alternatives(steps):
         return _most_telling(_below(steps[0], faults), (*path, steps[0]))
-    fitting = [step for step in steps if not _is_of_another_type(_below(step, faults))] or steps
+    fitting = [step for step in steps if _has_the_type(_below(step, faults))] or steps
     results = [_most_telling(_below(step, faults), path) for step in fitting]
     furthest = max((place for place, _ in results), key=_progress)
     return furthest, [detail for place, found in results if place == furthest for detail in found]
@@ -95,9 +95,9 @@ def _are_alternatives(steps: list[int | str]) -> bool:
     return first in (TAGGED, OTHER) or (len(steps) > 1 and _ALTERNATIVE.match(first) is not None)
 
 
-def _is_of_another_type(faults: list[Fault]) -> bool:
-    """Whether an object says that it is no such alternative."""
-    return any(path == ("type",) and detail["type"] == "literal_error" for path, detail in faults)
+def _has_the_type(faults: list[Fault]) -> bool:
+    """Whether the value is of the alternative's kind of JSON, and does not say that it is another object."""
+    return not any(not path or (path == ("type",) and detail["type"] == "literal_error") for path, detail in faults)
 
 
 def _progress(path: Path) -> tuple[int, ...]:
