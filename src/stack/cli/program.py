@@ -1,6 +1,7 @@
 """The program: its commands, its version, and how it ends when something is wrong.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 a provider failed and `--strict` was said.
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 a provider failed and `--strict` was said,
+5 a newer version wrote what the stack keeps.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from typing import Any
 
 import click
 
+from stack.cli.backup import backup, restore
 from stack.cli.build import build
 from stack.cli.check import check
 from stack.cli.doctor import doctor
 from stack.cli.listing import list_apis, list_distributions, list_providers
 from stack.cli.run import run
-from stack.errors import ConfigError, ProvidersFailed, StackError
+from stack.errors import ConfigError, ProvidersFailed, SchemaTooNew, StackError
 from stack.version import __version__
 
-FAILED, BAD_CONFIG, PROVIDERS_FAILED = 1, 2, 3
+FAILED, BAD_CONFIG, PROVIDERS_FAILED, SCHEMA_TOO_NEW = 1, 2, 3, 5
 
 
 class Program(click.Group):
@@ -34,6 +36,8 @@ class Program(click.Group):
 def _status(error: StackError) -> int:
     if isinstance(error, ProvidersFailed):
         return PROVIDERS_FAILED
+    if isinstance(error, SchemaTooNew):
+        return SCHEMA_TOO_NEW
     return BAD_CONFIG if isinstance(error, ConfigError) else FAILED
 
 
@@ -47,5 +51,5 @@ def main() -> None:
     """
 
 
-for _command in (build, check, doctor, list_distributions, list_apis, list_providers, run):
+for _command in (backup, build, check, doctor, list_distributions, list_apis, list_providers, restore, run):
     main.add_command(_command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Union
 
 from stack.errors import SchemaTooNew
 from stack.storage.copying import copy_database
-from stack.storage.opening import Opener
+from stack.storage.opening import Opener, Patience
 
 if TYPE_CHECKING:
     from apsw import Connection
@@ -28,7 +28,7 @@ def migrate(opener: Opener, migrations: Sequence[Migration], backups: Path) -> N
     try:
         if _steps_done(connection, opener.path, len(migrations)) == len(migrations):
             return
-        connection.set_busy_timeout(round(LOCK_WAIT_S * 1000))
+        connection.set_busy_handler(Patience(LOCK_WAIT_S))
         # Tables can only be rebuilt without; each step is checked at its end instead.
         connection.pragma("foreign_keys", False)
         is_copied = False

@@ -47,7 +47,7 @@ class Readers:
     def _run(self, work: Callable[[Connection], T], turn: _Turn) -> T:
         connection = None
         try:
-            connection = self._idle.pop() if self._idle else self._opener.connect(query_only=True)
+            connection = self._take()
             connection.execute("BEGIN")
             with turn.on(connection):
                 found = work(connection)
@@ -55,12 +55,18 @@ class Readers:
         except BaseException as error:
             failure = storage_error(error, self._opener.path, connection)
             if connection is not None:
-                connection.close()
+                connection.close(True)
             if failure is error:
                 raise
             raise failure from error
         self._idle.append(connection)
         return found
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._opener.connect(query_only=True)
 
 
 class _Turn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,10 +17,16 @@ from stack.storage.filesystem import check_local, make_private
 from stack.storage.migrations import Migration
 from stack.storage.opening import Durability, OnConnect, Opener
 
+RESTORING = ".restoring"  # there while a backup is being brought back
 BACKUPS = "backups"  # copies from before a change of schema
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 log = structlog.get_logger("stack.storage")
+
+
+def is_name(name: str) -> bool:
+    """Whether a database or a directory of bytes can have this name."""
+    return NAME.fullmatch(name) is not None and name != BACKUPS
 
 
 class Storage:
@@ -32,7 +39,7 @@ class Storage:
         self.state_dir = state_dir
         self.durability = durability
         self._databases: dict[str, Database] = {}
-        self._lock = asyncio.Lock()
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._is_ready = False
         self._is_closed = False
 
@@ -45,7 +52,7 @@ class Storage:
         A damaged database is handed out too, and refuses what is asked of it. Raises: SchemaTooNew, StorageError.
         """
         path = self._named(name).with_suffix(".db")
-        async with self._lock:
+        async with self._opening[name]:
             self._check_open()
             if name not in self._databases:
                 await asyncio.to_thread(self._prepare)
@@ -68,12 +75,13 @@ class Storage:
     async def close(self) -> None:
         """Close every database, once what was begun is done."""
         self._is_closed = True
-        async with self._lock:
-            while self._databases:
-                await self._databases.popitem()[1].close()
+        for name, lock in list(self._opening.items()):
+            async with lock:
+                if database := self._databases.pop(name, None):
+                    await database.close()
 
     def _named(self, name: str) -> Path:
-        if not NAME.fullmatch(name) or name == BACKUPS:
+        if not is_name(name):
             raise StorageError(f"`{name}` is no name for stored state: use lower case letters, digits, `_` and `-`")
         return self.state_dir / name
 
@@ -86,6 +94,8 @@ class Storage:
             return
         self._made(self.state_dir / BACKUPS)
         check_local(self.state_dir)
+        if (self.state_dir / RESTORING).exists():
+            raise StorageError(f"a restore into `{self.state_dir}` did not end: empty it, and restore again")
         if self.state_dir.stat().st_mode & 0o077:
             log.warning("others can look into the state directory", path=str(self.state_dir), fix="chmod 700")
         self._is_ready = True

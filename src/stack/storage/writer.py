@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stack.errors import StorageError
 from stack.storage.failures import storage_error
-from stack.storage.opening import BUSY_TIMEOUT_S, Opener
+from stack.storage.opening import BUSY_TIMEOUT_S, Opener, Patience
 
 if TYPE_CHECKING:
     from apsw import Connection
@@ -100,8 +100,7 @@ class Writer:
         if self._connection is None:
             self._connection = self._opener.connect()
         # The time in the queue counts: nobody waits for a lock longer than the timeout in all.
-        wait_s = max(0.0, deadline - time.monotonic())
-        self._connection.set_busy_timeout(round(wait_s * 1000))
+        self._connection.set_busy_handler(Patience(deadline - time.monotonic()))
         self._connection.execute("BEGIN IMMEDIATE")
         return self._connection
 
@@ -127,15 +126,24 @@ class Writer:
 
     def _fail(self, jobs: list[_Job], error: BaseException) -> None:
         failure = storage_error(error, self._opener.path, self._connection)
-        if self._connection is not None and self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        if type(failure) is StorageError:
-            self._disconnect()  # what it has open may be of a disk that is gone
+        # After an I/O error, what the connection has open may be of a disk that is gone.
+        if type(failure) is StorageError or not self._is_undone():
+            self._disconnect()
         for job in jobs:
             if not job.future.done():
                 job.future.set_exception(failure)
 
+    def _is_undone(self) -> bool:
+        import apsw
+
+        if self._connection is not None and self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except apsw.Error:
+                return False
+        return True
+
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            connection.close(True)  # which undoes an open transaction; an error here would change nothing
