@@ -76,8 +76,11 @@ def _most_telling(faults: list[Fault], path: Path) -> tuple[Path, list[ErrorDeta
         return path, [detail for _, detail in faults]
     if not _are_alternatives(steps):
         return _most_telling(_below(steps[0], faults), (*path, steps[0]))
-    fitting = [step for step in steps if _has_the_type(_below(step, faults))] or steps
-    results = [_most_telling(_below(step, faults), path) for step in fitting]
+    found = [_below(step, faults) for step in steps]
+    fitting = [each for each in found if not _is_another_object(each)]
+    if all(_is_another_kind(each) for each in fitting):
+        fitting = found
+    results = [_most_telling(each, path) for each in fitting]
     furthest = max((place for place, _ in results), key=_progress)
     return furthest, [detail for place, found in results if place == furthest for detail in found]
 
@@ -95,9 +98,13 @@ def _are_alternatives(steps: list[int | str]) -> bool:
     return first in (TAGGED, OTHER) or (len(steps) > 1 and _ALTERNATIVE.match(first) is not None)
 
 
-def _has_the_type(faults: list[Fault]) -> bool:
-    """Whether the value is of the alternative's kind of JSON, and does not say that it is another object."""
-    return not any(not path or (path == ("type",) and detail["type"] == "literal_error") for path, detail in faults)
+def _is_another_object(faults: list[Fault]) -> bool:
+    """Whether the value says, by its `type`, that it is no such object."""
+    return any(path == ("type",) and detail["type"] == "literal_error" for path, detail in faults)
+
+
+def _is_another_kind(faults: list[Fault]) -> bool:
+    return any(not path and detail["type"] in _EXPECTED for path, detail in faults)
 
 
 def _progress(path: Path) -> tuple[int, ...]:
