@@ -1,5 +1,5 @@
 """Who keeps the bytes of files: one row per provider, sorted by type."""
 
-from stack.registry.spec import Row
+from stack.registry.spec import Row, inline
 
-PROVIDERS: tuple[Row, ...] = ()
+PROVIDERS: tuple[Row, ...] = (inline("localfs", "Bytes of files in a folder of this machine, flushed and whole."),)
