@@ -111,6 +111,12 @@ REQUESTS = (
         "upgrade_not_supported", 400, "The request asks for another protocol.", "Send it without the header `upgrade`."
     ),
     ErrorCode(
+        "range_not_satisfiable",
+        416,
+        "The range begins behind the end of the file.",
+        "Ask for bytes below the size that `GET /v1/files/{id}` tells.",
+    ),
+    ErrorCode(
         "vector_store_not_found",
         404,
         "There is no vector store of that id, or it has expired.",

@@ -7,7 +7,7 @@ StackError
 +- RequestError         the caller's fault, never retried
 |  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, Forbidden 403,
 |     NotFound 404, MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413,
-|     UnsupportedMediaType 415
+|     UnsupportedMediaType 415, RangeNotSatisfiable 416
 +- ProviderUnavailable  503: a provider that did not start, or was switched off
 +- ProviderBug          500: a provider whose own code failed
 +- Overloaded           503: more requests at once than the server is set to answer
@@ -236,6 +236,20 @@ class PayloadTooLarge(RequestError):
 
     status = 413
     code = "payload_too_large"
+
+
+class RangeNotSatisfiable(RequestError):
+    """A range that begins behind the end; size: of what there is, in bytes."""
+
+    status = 416
+    code = "range_not_satisfiable"
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+    def headers(self) -> dict[str, str]:
+        return super().headers() | {"content-range": f"bytes */{self.size}"}
 
 
 class UnsupportedMediaType(RequestError):

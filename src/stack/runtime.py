@@ -18,6 +18,7 @@ from stack.registry.spec import Deps, ProviderSpec
 from stack.routing.inference import InferenceRouter
 from stack.routing.instance import Instance
 from stack.routing.vector_io import VectorIORouter
+from stack.services.files import FilesService
 from stack.storage import Storage
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Runtime:
         self.inference: Inference = InferenceRouter(self._of("inference"), registered, log)
         self.vector_io: VectorIO = VectorIORouter(self._of("vector_io"))
         self.storage = Storage(config.state_dir, durability=config.storage.durability)
+        self.files = FilesService(self._of("files"), self.storage, log)
         self._redact = Redactor(secret_values(config)).redact  # reasons are shown to callers
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -66,6 +68,7 @@ class Runtime:
         if strict and failed:
             await self.stop()
             raise ProvidersFailed("\n".join(failed))
+        await self.files.start()
         task = asyncio.create_task(self.inference.list_models())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -101,6 +104,7 @@ class Runtime:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.files.stop()
         assert isinstance(self.inference, InferenceRouter)
         await self.inference.routes.stop()
         for instance in self.instances:

@@ -85,6 +85,7 @@ class ServerConfig(ConfigModel):
     )
     log_level: LogLevel = Field("info", description="Least level that is logged.")
     max_body_bytes: int = Field(20 * MiB, ge=1, description="Largest request body, in bytes.")
+    max_file_bytes: int = Field(512 * MiB, ge=1, description="Largest file that can be uploaded, in bytes.")
     max_header_bytes: int = Field(
         64 * 1024, ge=1024, description="Largest request line and headers together, in bytes."
     )

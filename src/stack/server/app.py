@@ -49,7 +49,7 @@ class App:
         self._gate = Gate(runtime.config.server)
         self._meter = Meter() if runtime.config.server.metrics else Uncounted()
         self._max_in_flight = runtime.config.server.max_in_flight
-        self._rest = rest_app(runtime, self._meter)
+        self._rest = rest_app(runtime, self._meter, self._gate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -122,6 +122,8 @@ class App:
         scope[REQUEST_ID] = rid
         try:
             await self._rest(scope, receive, _with_request_id(send, rid))
+        except ClientGone:
+            raise
         except Exception:  # Starlette has answered with an internal error, and raises it for the log
             log.exception("internal error", path=scope["path"], request_id=rid)
 

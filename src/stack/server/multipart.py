@@ -66,7 +66,7 @@ class _Events:
         name = message.get_param("name", header="content-disposition")
         if not isinstance(name, str):
             raise InvalidRequest("a part of the form has no name: send `content-disposition: form-data; name=...`")
-        self.found.append(Part(name, message.get_filename()))
+        self.found.append(Part(name, _unescaped(message.get_filename())))
 
     def _end(self) -> None:
         self.ended = True
@@ -140,6 +140,13 @@ class Form:
             if len(self.fields) > MAX_FIELDS or total > MAX_FIELD_BYTES:
                 raise InvalidRequest("the form holds too many or too long fields")
             self.fields[self._open_field] = self._raw.decode("utf-8", "replace")
+
+
+def _unescaped(filename: str | None) -> str | None:
+    """A name as it was before it was put between quotes. Source: the HTML standard, "multipart form data"."""
+    if filename is None:
+        return None
+    return filename.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
 def _parser(content_type: str, events: _Events) -> MultipartParser:

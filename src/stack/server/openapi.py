@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from stack.apis.inference import (
     Inference,
 )
 from stack.server import schemas
+from stack.server.endpoint import Endpoint
 
 _REF = "#/components/schemas/"
 _REQUESTS: dict[str, type[BaseModel]] = {
@@ -59,15 +61,19 @@ _ERRORS = {
 _INFERENCE_ERRORS = ("401", "404", "413", "415", "422", "429", "502", "503", "504")
 
 
-def openapi_of(app: FastAPI) -> dict[str, Any]:
+def openapi_of(app: FastAPI, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The document, made at the first call."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        known = {(f"/v1{endpoint.path}", endpoint.method.lower()): endpoint for endpoint in endpoints}
         for path, operations in document["paths"].items():
-            for operation in operations.values():
-                _describe(path, operation)
+            for method, operation in operations.items():
+                if endpoint := known.get((path, method)):
+                    _describe_endpoint(endpoint, operation)
+                else:
+                    _describe(path, operation)
         document["components"] = {
-            "schemas": _schemas(),
+            "schemas": _schemas(endpoints),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         }
         app.openapi_schema = document
@@ -97,12 +103,44 @@ def _describe(path: str, operation: dict[str, Any]) -> None:
         operation["security"] = [{"bearer": []}, {}]
 
 
+def _describe_endpoint(endpoint: Endpoint, operation: dict[str, Any]) -> None:
+    """What FastAPI cannot see: its handlers take the request as it is."""
+    if endpoint.query is not None:
+        operation.setdefault("parameters", []).extend(_parameters(endpoint.query))
+    if endpoint.request is not None:
+        content = {"application/json": {"schema": _ref(endpoint.request)}}
+        required = any(info.is_required() for info in endpoint.request.model_fields.values())
+        operation["requestBody"] = {"required": required, "content": content}
+    if endpoint.form is not None:
+        schema = {"type": "object", "properties": dict(endpoint.form), "required": ["file", "purpose"]}
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    answers: dict[str, Any] = {endpoint.content: {}} if endpoint.content else {}
+    if endpoint.answer is not None:
+        answers = {"application/json": {"schema": _ref(endpoint.answer)}}
+    error = {"application/json": {"schema": _ref(schemas.ErrorEnvelope)}}
+    statuses = sorted({*_ANY_ROUTE, "401", "503", "507", *endpoint.errors})
+    operation["responses"] = {"200": {"description": "The answer.", "content": answers}} | {
+        status: {"description": "OpenAI's error envelope.", "content": error} for status in statuses
+    }
+    operation["security"] = [{"bearer": []}, {}]
+
+
+def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
+    document = query.model_json_schema(ref_template=_REF + "{model}")
+    required = document.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in document["properties"].items()
+    ]
+
+
 def _ref(model: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REF + model.__name__}
 
 
-def _schemas() -> dict[str, Any]:
+def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     models: set[type[BaseModel]] = {*_REQUESTS.values(), *_STREAMS.values(), *_ANSWERS.values(), schemas.ErrorEnvelope}
+    models |= {model for endpoint in endpoints for model in (endpoint.request, endpoint.answer) if model is not None}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, document = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF + "{model}")
     definitions: dict[str, Any] = document["$defs"]

@@ -15,8 +15,9 @@ from stack.apis.wire import JSON
 from stack.errors import MethodNotAllowed, NotFound, StackError, nearest, quoted, shortened
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, json_of
+from stack.server.files import file_endpoints
 from stack.server.metrics import Meter
-from stack.server.requests import REQUEST_ID
+from stack.server.requests import REQUEST_ID, Gate
 from stack.server.schemas import (
     HealthObject,
     ModelList,
@@ -85,9 +86,11 @@ class Operations:
 
     async def list_routes(self) -> Response:
         """Every route of the server."""
-        types = sorted({instance.spec.provider_type for instance in self._runtime.instances})
+        types: dict[str, set[str]] = {}
+        for instance in self._runtime.instances:
+            types.setdefault(instance.api, set()).add(instance.spec.provider_type)
         rows = [
-            RouteObject(route=route.path, method=method, provider_types=types if route.tags == ["inference"] else [])
+            RouteObject(route=route.path, method=method, provider_types=sorted(types.get(str(route.tags[0]), ())))
             for route in self._app.routes
             if isinstance(route, APIRoute)
             for method in sorted(route.methods or ())
@@ -100,12 +103,13 @@ async def documented() -> Response:
     raise AssertionError("an inference route must not reach FastAPI")
 
 
-def rest_app(runtime: Runtime, meter: Meter) -> FastAPI:
+def rest_app(runtime: Runtime, meter: Meter, gate: Gate) -> FastAPI:
     """Every route of the server; the inference ones are only documentation here."""
     from stack.server.openapi import openapi_of
 
     app = FastAPI(title="stack", version=__version__, redoc_url=None, redirect_slashes=False)
     operations = Operations(runtime, meter, app)
+    endpoints = file_endpoints(runtime.files, gate)
 
     def add(method: str, prefix: str, path: str, endpoint: Callable[..., Any], tag: str, shown: bool) -> None:
         app.add_api_route(
@@ -118,6 +122,8 @@ def rest_app(runtime: Runtime, meter: Meter) -> FastAPI:
             add("POST", prefix, path, documented, "inference", shown)
         add("GET", prefix, "/models", operations.list_models, "inference", shown)
         add("GET", prefix, "/models/{model_id:path}", operations.retrieve_model, "inference", shown)
+        for endpoint in endpoints:
+            add(endpoint.method, prefix, endpoint.path, endpoint.handler, endpoint.tag, shown)
     for prefix in (PREFIXES[0], ADMIN_PREFIX):
         shown = prefix == PREFIXES[0]
         add("GET", prefix, "/health", operations.health, "operation", shown)
@@ -130,7 +136,7 @@ def rest_app(runtime: Runtime, meter: Meter) -> FastAPI:
     app.add_exception_handler(StackError, _stack_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _internal_error)
-    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
+    app.openapi = lambda: openapi_of(app, endpoints)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     return app
 
 

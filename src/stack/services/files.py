@@ -86,6 +86,8 @@ class FilesService:
         store = instance.answer()
         try:
             stored = await store.write(file_id, content)
+            if stored.bytes == 0:
+                raise InvalidRequest("the file is empty", param="file")
             wanted, expires_after = purpose()
             now = int(self._clock())
             row = FileObject(
@@ -154,21 +156,21 @@ class FilesService:
     async def delete(self, file_id: str) -> None:
         """Remove a file: nobody finds it from now on, its bytes go next. Raises: NotFound."""
         row = await self._row(file_id)
-        await self._delete_row(file_id)
-        if (instance := self._instances.get(row[-1])) is not None and instance.provider is not None:
+        await self._remove(file_id, row[-1])
+
+    async def _remove(self, file_id: str, provider_id: str) -> None:
+        database = await self._database()
+        await database.write(lambda connection: connection.execute("DELETE FROM files WHERE id = ?", (file_id,)))
+        if (instance := self._instances.get(provider_id)) is not None and instance.provider is not None:
             await self._forget(instance.provider, file_id)
 
     async def sweep(self) -> None:
         """Remove what has expired, and bytes that no row speaks of."""
         now = int(self._clock())
-        find = "SELECT id FROM files WHERE expires_at <= ?"
+        find = "SELECT id, provider_id FROM files WHERE expires_at <= ?"
         database = await self._database()
-        expired = await database.read(lambda connection: [row[0] for row in connection.execute(find, (now,))])
-        for file_id in expired:
-            try:
-                await self.delete(file_id)
-            except NotFound:  # another process was first
-                continue
+        for file_id, provider_id in await database.read(lambda connection: list(connection.execute(find, (now,)))):
+            await self._remove(file_id, provider_id)
         for instance in self._instances.values():
             if instance.provider is not None:
                 await self._sweep_orphans(instance.provider, now)
@@ -210,11 +212,8 @@ class FilesService:
             raise NotFound(message, param="file_id", code="file_not_found")
         return tuple(row)
 
-    async def _delete_row(self, file_id: str) -> None:
-        database = await self._database()
-        await database.write(lambda connection: connection.execute("DELETE FROM files WHERE id = ?", (file_id,)))
-
     async def _database(self) -> Database:
+        self._first()
         return await self._storage.database("files", migrations=[_SCHEMA])
 
     def _first(self) -> Instance[FileStore]:

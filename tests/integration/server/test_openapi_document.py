@@ -55,7 +55,8 @@ def test_every_operation_has_an_id_of_its_own_a_summary_and_described_responses(
 def test_every_operation_tells_the_schema_of_its_answer(operations):
     for operation in operations.values():
         content = operation["responses"]["200"]["content"]
-        assert "text/plain" in content or "$ref" in content["application/json"]["schema"]
+        is_text = content.keys() & {"text/plain", "application/octet-stream"}
+        assert is_text or "$ref" in content["application/json"]["schema"]
 
 
 def test_every_parameter_of_a_path_is_declared(operations):
@@ -69,15 +70,19 @@ def test_every_parameter_of_a_path_is_declared(operations):
 def test_every_post_tells_the_schema_of_its_body(document, operations):
     for (method, _), operation in operations.items():
         if method == "post":
-            body = operation["requestBody"]["content"]["application/json"]["schema"]
-            assert "model" in at(document, body["$ref"])["required"]
+            [content] = operation["requestBody"]["content"].values()
+            schema = content["schema"]
+            assert "properties" in (at(document, schema["$ref"]) if "$ref" in schema else schema)
 
 
 def test_every_documented_route_answers(lab_http, operations):
     for method, path in operations:
         assert method in METHODS
-        answer = lab_http.wire.request(method, path.format(model_id="alias", provider_id="faulty"), json={})
-        assert answer.status_code == (400 if method == "post" else 200)
+        found = {"model_id": "alias", "provider_id": "faulty"}
+        names = {name: found.get(name, "unknown") for name in re.findall(r"{(\w+)}", path)}
+        answer = lab_http.wire.request(method, path.format(**names), json={})
+        is_ours = "/v1/files" not in path and "vector" not in path  # the lab has neither
+        assert answer.status_code == (200 if method == "get" else 400) if is_ours else 400 <= answer.status_code < 500
 
 
 def test_only_security_schemes_that_exist_are_named(document, operations):
