@@ -75,7 +75,7 @@ class WireRequest(WireModel):
         return private.get("_body") if private else None
 
     def _keep(self, body: bytes) -> None:
-        self.__pydantic_private__ = {"_body": body}
+        object.__setattr__(self, "__pydantic_private__", {"_body": body})
 
 
 @dataclass(slots=True)
@@ -190,25 +190,26 @@ async def _encode(values: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
 
 async def _rename(blocks: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes, None]:
     """Replace the value of `model` in each event, many events at a time where they all begin alike up to it."""
-    old = new = b""
+    beginning = old = new = b""
     async for block in blocks:
-        if not old:
-            old, new = _beginnings(block[: block.find(b"\n\n") + 2], model)
+        if not beginning:
+            beginning, old, new = _beginning(block[: block.find(b"\n\n") + 2], model)
         # A line end is escaped inside a JSON string, so each match is an event.
         events = block.startswith(b"data: {") + block.count(b"\n\ndata: {")
-        if old and events == block.count(b'"model"') == block.count(old):
-            yield block.replace(old, new)
+        if beginning and events == block.count(b'"model"') == block.count(beginning):
+            block = block.replace(old, new)
         else:
-            yield b"".join(_rename_event(event, model) for event in split_events(block))
+            block = b"".join(_rename_event(event, model) for event in split_events(block))
+        yield block  # the one that came is not kept: a slow caller may hold on to this one for long
 
 
-def _beginnings(event: bytes, model: str) -> tuple[bytes, bytes]:
-    """An event up to the value of its `model`, as it is and renamed; empty if that cannot be told."""
+def _beginning(event: bytes, model: str) -> tuple[bytes, bytes, bytes]:
+    """An event up to the end of its `model`, that member, and the member renamed; empty if that cannot be told."""
     renamed = _rename_event(event, model)
     was, now = _MODEL.search(event), _MODEL.search(renamed)
     if was and now and was.start() == now.start():
-        return event[: was.end()], renamed[: now.end()]
-    return b"", b""
+        return event[: was.end()], was[0], now[0]
+    return b"", b"", b""
 
 
 def _rename_event(event: bytes, model: str) -> bytes:

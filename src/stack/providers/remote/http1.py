@@ -14,8 +14,10 @@ import threading
 import httptools
 
 MAX_HEADER_BYTES = 1 << 16
-READ_BYTES = 1 << 15  # a stream whose caller is slow holds a few times as much
-HIGH_WATER_BYTES = 1 << 16  # beyond this much unread, the socket is not read either
+# The most of a body that is kept unread: beyond half of it the socket is not read. A stream whose caller is slow holds
+# up to three times as much: this, a block that waits to be written, and what the kernel did not take of the one before.
+READ_BYTES = 15 << 10
+JOINED_BYTES = 1 << 16  # a request up to this size is written in one piece with its head
 
 
 class _Room(threading.local):
@@ -41,12 +43,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._room = _room.view
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._until = 0.0
         self._failure = ""  # its kind; an exception kept here would keep the frames that it passed
         self._busy = self._paused = False
+        self._buffered = 0
         self.closed = self.reused = False
         self.idle_since = 0.0
 
@@ -66,7 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parts: list[bytes] = []
         if self.closed:
             raise Broken("reset")
-        if len(body) < HIGH_WATER_BYTES:
+        if len(body) < JOINED_BYTES:
             self._transport.write(head + body)
         else:
             self._transport.write(head)
@@ -83,11 +87,14 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._waiter = None
 
+    @property
+    def has_body(self) -> bool:
+        """Whether there is something to take."""
+        return self._buffered > 0
+
     def take(self) -> bytes:
         """The part of the body that has arrived since the last call."""
         parts = self._parts
-        if not parts:
-            return b""
         self._parts, self._buffered = [], 0
         if self._paused and not self.closed:
             self._paused = False
@@ -150,7 +157,8 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _room.view
+        # What comes while the room is full belongs to no answer, for until its end nothing is read then.
+        return self._room[: READ_BYTES - self._buffered or READ_BYTES] if self._buffered else self._room
 
     def buffer_updated(self, nbytes: int) -> None:
         if not self._busy or self.closed:
@@ -159,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
         self.received = True
         self._open_bytes += nbytes
         try:
-            self._parser.feed_data(_room.view[:nbytes])
+            self._parser.feed_data(self._room[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not self.complete:  # what follows a complete answer only costs the connection
                 self._fail("headers" if self._header_bytes > MAX_HEADER_BYTES else "invalid")
@@ -168,7 +176,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._open_bytes > MAX_HEADER_BYTES and not self.complete:
             self._fail("headers")
             return
-        if self._buffered > HIGH_WATER_BYTES and not self._paused:
+        if self._buffered > READ_BYTES // 2 and not (self._paused or self.complete):
             self._paused = True
             self._transport.pause_reading()
         self._wake()

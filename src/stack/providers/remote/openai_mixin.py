@@ -29,7 +29,7 @@ from stack.apis.inference import (
 )
 from stack.apis.wire import JSON, Reply, ReplyMeta, Stream, WireRequest
 from stack.errors import StackError, UpstreamError
-from stack.providers.remote.relay import EventStreamError, as_single_chunk, check_answer, relay
+from stack.providers.remote.relay import Relay, as_single_chunk, check_answer, fill, relay
 from stack.providers.remote.upstream import Limits, Upstream, UpstreamRequest, UpstreamResponse
 from stack.providers.remote.upstream_errors import rejection, stream_error
 from stack.registry.spec import Deps, Provider, ProviderConfig
@@ -235,10 +235,8 @@ class OpenAIMixin(Provider, Inference, ABC):
     async def _reply(
         self, response: UpstreamResponse, model: str, answer: type[A], items: Literal["choices", "data"]
     ) -> Reply[A]:
-        body = await response.read()
-        self._raise_error_in(body)
         meta = self._meta(response, model)
-        check_answer(body, items, meta)
+        body = await self._whole(response, items, meta)
         if not (self._told_type or response.headers.get("content-type", "").startswith(JSON)):
             self._told_type = True  # once is enough: the answer is good
             self.deps.log.warning("JSON came under another content type")
@@ -247,27 +245,21 @@ class OpenAIMixin(Provider, Inference, ABC):
     async def _stream(self, response: UpstreamResponse, model: str, chunk: type[C]) -> Stream[C]:
         # Waiting for the first events lets a stream that fails at once fail with a status.
         meta = self._meta(response, model)
-        whole = response.headers.get("content-type", "").startswith(JSON)
-        blocks = self._whole(response, meta) if whole else self._checked(response, meta)
         try:
-            first = await anext(blocks)
+            if response.headers.get("content-type", "").startswith(JSON):
+                return Stream(chunk, meta, _once(as_single_chunk(await self._whole(response, "choices", meta))))
+            checker, source = Relay(meta.provider_id, self.credential()), response.blocks()
+            await fill(checker, source)
         except BaseException:
             response.close()
             raise
-        return Stream(chunk, meta, _after(first, blocks), response.aclose)
+        return Stream(chunk, meta, relay(checker, source, meta), response.aclose)
 
-    async def _whole(self, response: UpstreamResponse, meta: ReplyMeta) -> AsyncGenerator[bytes, None]:
+    async def _whole(self, response: UpstreamResponse, items: Literal["choices", "data"], meta: ReplyMeta) -> bytes:
         body = await response.read()
         self._raise_error_in(body)
-        check_answer(body, "choices", meta)
-        yield as_single_chunk(body)
-
-    async def _checked(self, response: UpstreamResponse, meta: ReplyMeta) -> AsyncGenerator[bytes, None]:
-        try:
-            async for block in relay(response.blocks(), meta):
-                yield block
-        except EventStreamError as error:
-            raise stream_error(self.deps.provider_id, error.error, self.credential()) from error
+        check_answer(body, items, meta)
+        return body
 
     def _raise_error_in(self, body: bytes) -> None:
         """Some services say 200 and send an error object."""
@@ -298,10 +290,8 @@ class OpenAIVendor(OpenAIMixin):
         return self.config.base_url
 
 
-async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    yield first
-    async for block in rest:
-        yield block
+async def _once(block: bytes) -> AsyncGenerator[bytes, None]:
+    yield block
 
 
 def _type_of(name: str, stated: Any) -> Literal["llm", "embedding", "rerank"] | None:

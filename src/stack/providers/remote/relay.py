@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from stack.apis.wire import DONE, ReplyMeta, event_data, split_events
 from stack.errors import BadUpstreamReply, StackError, Unreachable
+from stack.providers.remote.upstream_errors import stream_error
 
 MAX_EVENT_BYTES = 1 << 20
 DRAIN_S = 0.25
@@ -26,10 +27,18 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Chunk(msgspec.Struct, gc=False):
-    """The part of a chunk that is checked; decoding it also proves the event to be JSON in UTF-8."""
+    """The part of an event that is checked; decoding it also proves the event to be JSON."""
 
     choices: list[_Choice] | None = None
     error: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+class _PlainChunk(msgspec.Struct, gc=False):
+    """The usual event: choices, and no error. What does not decode as this is looked at more closely."""
+
+    choices: list[_Choice]
+    error: None = None
     usage: msgspec.Raw = msgspec.Raw()
 
 
@@ -54,37 +63,43 @@ class _Embeddings(msgspec.Struct):
 
 _decode_usage = msgspec.json.Decoder(_Usage).decode
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_decode_plain = msgspec.json.Decoder(_PlainChunk).decode
 _DECODE_ANSWER: dict[str, Callable[[bytes], _Completion | _Embeddings]] = {
     "choices": msgspec.json.Decoder(_Completion).decode,
     "data": msgspec.json.Decoder(_Embeddings).decode,
 }
 
 
-class EventStreamError(Exception):
-    """An error event in a stream: `error` is the upstream's own object."""
-
-    def __init__(self, error: Any) -> None:
-        super().__init__("error event")
-        self.error = error
-
-
 class Relay:
-    """Checks one stream: `feed` takes bytes as they arrive and gives whole events, `end` gives what is left.
+    """Checks one stream: `feed` it with bytes as they arrive, then with its `end`, and `take` what is good.
 
-    done: `[DONE]` was seen. failure: what is wrong with the event behind the last one that was given.
+    done: `[DONE]` was seen. failure: what is wrong with the event behind the last good one.
+    secret: what is masked where the upstream's own words are told.
     """
 
-    def __init__(self, provider_id: str) -> None:
+    def __init__(self, provider_id: str, secret: str | None = None) -> None:
         self.provider_id = provider_id
         self.done = False
+        self.failure: StackError | None = None
+        self._secret = secret
+        self._passed = b""
         self._finished = False
         self._pending = b""
         self._seen_cr = False
-        self.failure: Exception | None = None
         self._usage = msgspec.Raw()
 
-    def feed(self, data: bytes) -> bytes:
-        """The whole and good events that `data` completes, possibly none."""
+    @property
+    def has_events(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._passed)
+
+    def take(self) -> bytes:
+        """The whole and good events since the last call, possibly none."""
+        passed, self._passed = self._passed, b""
+        return passed
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes of the stream."""
         data = self._pending + data if self._pending else data
         if self._seen_cr or b"\r" in data:
             data = self._normalised(data)
@@ -92,25 +107,24 @@ class Relay:
         if cut < 2:
             cut = 0
         block, self._pending = data[:cut], data[cut:]
-        passed = self._checked(block) if block else b""
+        if block:
+            self._passed += self._checked(block)
         if len(self._pending) > MAX_EVENT_BYTES and self.failure is None:
             self.failure = self._bad("sent an event of more than 1 MiB", "upstream_too_large")
-        return passed
 
-    def end(self) -> bytes:
-        """What is still to be sent when the upstream has closed; afterwards the stream is done or has failed."""
-        rest = b""
+    def end(self) -> None:
+        """The upstream has closed: the stream is done or has failed."""
         if self._pending.strip() and not self.done:
             # The last event may lack its blank line; it counts if it is whole.
-            rest = self._checked(self._pending.replace(b"\r", b"").rstrip(b"\n") + b"\n\n")
+            self._passed += self._checked(self._pending.replace(b"\r", b"").rstrip(b"\n") + b"\n\n")
         if self.done or self.failure is not None:
-            return rest
+            return
         if self._finished:
             self.done = True
-            return rest + DONE
+            self._passed += DONE
+            return
         message = f"provider `{self.provider_id}` ended the stream before the answer was complete"
         self.failure = Unreachable(message, provider_id=self.provider_id, phase="read", code="upstream_truncated")
-        return rest
 
     def _normalised(self, data: bytes) -> bytes:
         # SSE allows \r\n and \r as line ends; a trailing \r may be half of one.
@@ -122,19 +136,16 @@ class Relay:
 
     def _checked(self, block: bytes) -> bytes:
         """The events of a block up to `[DONE]`, or up to the first bad one, which is kept in `failure`."""
+        done = block.endswith(DONE)
+        rest = block.removesuffix(DONE)
+        events = _plain_events(rest)
         try:
-            block.decode()  # the decoder below does not look into text that it skips
-        except UnicodeDecodeError:
+            if not block.isascii():
+                block.decode()  # the decoder does not look into text that it skips
+            chunks = list(map(_decode_plain, events))
+        except (UnicodeDecodeError, msgspec.DecodeError):
             return self._one_by_one(block)
-        events = _plain_events(block)
-        done = events[-1:] == [b"[DONE]"]
-        if done:
-            events.pop()
-        try:
-            chunks = list(map(_decode_chunk, events))
-        except msgspec.DecodeError:
-            return self._one_by_one(block)
-        if not (chunks or done) or b'"error"' in block or block.count(b'"choices"') < len(chunks):
+        if rest and not chunks:
             return self._one_by_one(block)
         self.done = done
         # Only the other choices' ends and the usage can follow a finish reason.
@@ -155,20 +166,20 @@ class Relay:
             passed.append(_with_plain_data(event))
         return b"".join(passed)
 
-    def _fault(self, data: bytes) -> Exception | None:
+    def _fault(self, data: bytes) -> StackError | None:
         try:
             data.decode()
             chunk = _decode_chunk(data)
         except (UnicodeDecodeError, msgspec.DecodeError):
             return self._bad("sent an event that is not a chunk")
         if chunk.error and chunk.error != b"null":
-            return EventStreamError(msgspec.json.decode(chunk.error))
+            return stream_error(self.provider_id, msgspec.json.decode(chunk.error), self._secret)
         if chunk.choices is None and not chunk.usage:
             return self._bad("sent an event that is not a chunk")
         self._note(chunk)
         return None
 
-    def _note(self, chunk: _Chunk) -> None:
+    def _note(self, chunk: _Chunk | _PlainChunk) -> None:
         if chunk.usage:
             self._usage = chunk.usage
         if not self._finished and chunk.choices:
@@ -185,10 +196,8 @@ class Relay:
 
 def _plain_events(block: bytes) -> list[bytes]:
     """The data of each event if every event is one `data: ` line, as nearly all are; else nothing."""
-    count = block.count(b"\n\n")
-    if not block.startswith(b"data: ") or block.count(b"\n\ndata: ") != count - 1 or block.count(b"\n") != 2 * count:
-        return []
-    return block[6:-2].split(b"\n\ndata: ")
+    events = block[6:-2].split(b"\n\ndata: ")
+    return events if block.startswith(b"data: ") and block.count(b"\n") == 2 * len(events) else []
 
 
 def _with_plain_data(event: bytes) -> bytes:
@@ -210,26 +219,29 @@ def _count(usage: msgspec.Raw, meta: ReplyMeta) -> None:
             meta.prompt_tokens, meta.completion_tokens = counted.prompt_tokens, counted.completion_tokens
 
 
-async def relay(source: AsyncIterator[bytes], meta: ReplyMeta) -> AsyncGenerator[bytes, None]:
-    """Blocks of whole checked events from bytes as they arrive; the last block ends with `[DONE]`.
-
-    meta: the stream's own; it is told the tokens at the end.
-    Raises: UpstreamError, EventStreamError, behind the last good event.
-    """
-    checker = Relay(meta.provider_id)
-    try:
-        async for data in source:
-            if block := checker.feed(data):
-                yield block
-            if checker.failure is not None:
-                raise checker.failure
-            if checker.done:
-                await _drain(source)
-                return
-        if rest := checker.end():
-            yield rest
+async def fill(checker: Relay, source: AsyncIterator[bytes]) -> bool:
+    """Wait until there are events to take; whether there are. Raises: UpstreamError, behind the last good event."""
+    while not checker.has_events:
         if checker.failure is not None:
             raise checker.failure
+        if checker.done:
+            await _drain(source)
+            return False
+        try:
+            checker.feed(await anext(source))
+        except StopAsyncIteration:
+            checker.end()
+    return True
+
+
+async def relay(checker: Relay, source: AsyncIterator[bytes], meta: ReplyMeta) -> AsyncGenerator[bytes, None]:
+    """Blocks of whole checked events from bytes as they arrive; the last block ends with `[DONE]`.
+
+    meta: the stream's own; it is told the tokens at the end. Raises: UpstreamError, behind the last good event.
+    """
+    try:
+        while await fill(checker, source):
+            yield checker.take()  # and not kept here: a slow caller may hold on to it for long
     finally:
         checker.count_tokens(meta)
         checker.failure = None  # it knows this frame, and the two would keep each other and all that was read

@@ -21,7 +21,7 @@ from stack.version import __version__
 
 IDLE_S = 30.0  # an unused connection is closed after this long
 MAX_IDLE = 256  # unused connections kept in all, so that callers with keys of their own cannot pile them up
-DECODED_BYTES = 1 << 16  # a compressed body is decoded in steps of at most this many bytes
+DECODED_BYTES = 1 << 14  # a compressed body is decoded in steps of at most this many bytes
 ADDRESSES = 256
 PORTS = {"http": 80, "https": 443}
 
@@ -78,14 +78,21 @@ class UpstreamResponse:
     async def read(self, limit: int | None = None) -> bytes:
         """The whole body, at most `limit` bytes (default: the client's). Raises: UpstreamError."""
         limit = self._upstream.limits.max_body_bytes if limit is None else limit
-        parts: list[bytes] = []
-        size = 0
-        async for part in self.blocks():
-            size += len(part)
-            if size > limit:
-                self.close()
-                raise self._upstream.bad(f"sent more than {limit} bytes", "upstream_too_large")
-            parts.append(part)
+        connection, parts = self._connection, []
+        if connection is not None and connection.complete and "content-encoding" not in self.headers:
+            parts = [connection.take()]  # as nearly all are: the body came with the head
+            self.close()
+            size = len(parts[0])
+        else:
+            size = 0
+            async for part in self.blocks():
+                size += len(part)
+                if size > limit:
+                    break
+                parts.append(part)
+        if size > limit:
+            self.close()
+            raise self._upstream.bad(f"sent more than {limit} bytes", "upstream_too_large")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def blocks(self) -> AsyncGenerator[bytes, None]:
@@ -100,8 +107,8 @@ class UpstreamResponse:
         try:
             while True:
                 complete = connection.complete
-                if data := connection.take():
-                    yield data
+                if connection.has_body:
+                    yield connection.take()  # and not kept here: a slow caller may hold on to it for long
                     # A wait that data always ends at once never times out.
                     if not complete and clock() >= deadline:
                         raise TimeoutError

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stack.errors import UpstreamError
-from stack.providers.remote.http1 import HIGH_WATER_BYTES, Broken, Connection
+from stack.providers.remote.http1 import READ_BYTES, Broken, Connection
 from stack.providers.remote.upstream import Limits, Upstream, UpstreamRequest
 from stack.testing.http import Connection as Peer
 from stack.testing.http import HttpServer, Request
@@ -250,9 +250,9 @@ async def pair():
 async def test_an_answer_that_was_not_read_whole_costs_the_connection(pair: tuple[Connection, socket.socket]):
     connection, peer = pair
     connection.send(b"GET / HTTP/1.1\r\n\r\n", b"")
-    size = HIGH_WATER_BYTES + 1
+    size = READ_BYTES + 1
     peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size)
-    while not connection.complete:
+    while not connection.has_body:
         await connection.wait(asyncio.get_running_loop().time() + 2)
     assert not connection.finish()
 

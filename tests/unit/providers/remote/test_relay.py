@@ -8,7 +8,7 @@ import pytest
 
 from stack.apis.wire import DONE
 from stack.errors import BadUpstreamReply, Unreachable
-from stack.providers.remote.relay import EventStreamError, Relay, as_single_chunk
+from stack.providers.remote.relay import Relay, as_single_chunk
 
 
 def event(content: str, finish: str | None = None) -> bytes:
@@ -24,9 +24,11 @@ def relayed(*parts: bytes) -> bytes:
     sent = b""
     for part in parts:
         if relay.failure is None:
-            sent += relay.feed(part)
+            relay.feed(part)
+            sent += relay.take()
     if relay.failure is None and not relay.done:
-        sent += relay.end()
+        relay.end()
+        sent += relay.take()
     if relay.failure is not None:
         raise relay.failure
     return sent
@@ -45,6 +47,11 @@ def test_a_stream_cut_at_any_byte_is_put_together():
 def test_other_line_ends_become_plain_ones(line_end: bytes):
     sent = WHOLE.replace(b"\n", line_end)
     assert all(relayed(sent[:cut], sent[cut:]) == WHOLE for cut in range(len(sent)))
+
+
+def test_a_done_that_is_half_of_an_event_is_no_end():
+    with pytest.raises(BadUpstreamReply):
+        relayed(event("a", "stop") + b"data: x\ndata: [DONE]\n\n")
 
 
 def test_nothing_passes_after_done():
@@ -95,15 +102,16 @@ def test_an_event_that_is_no_chunk_raises(bad: bytes):
 
 
 def test_an_error_event_raises_with_the_upstreams_object():
-    with pytest.raises(EventStreamError) as raised:
+    with pytest.raises(BadUpstreamReply, match="boom") as raised:
         relayed(event("a") + b'data: {"error":{"message":"boom"}}\n\n')
-    assert raised.value.error == {"message": "boom"}
+    assert raised.value.code == "upstream_error"
 
 
 @pytest.mark.parametrize("bad", [b"data: {oops\n\n", b'data: {"error":{"message":"boom"}}\n\n', b"data: \xff\n\n"])
 def test_the_events_before_a_bad_one_are_given(bad: bytes):
     relay = Relay("up")
-    assert relay.feed(event("a") + event("b") + bad + event("c")) == event("a") + event("b")
+    relay.feed(event("a") + event("b") + bad + event("c"))
+    assert relay.take() == event("a") + event("b")
     assert relay.failure is not None
 
 
