@@ -58,6 +58,12 @@ REQUESTS = (
         "The bytes are no HTTP/1.1 request.",
         "Look for a proxy in between, or for TLS spoken to a plain port.",
     ),
+    ErrorCode(
+        "invalid_file",
+        400,
+        "A file is empty, broken, encrypted, or larger inside than is read.",
+        "The message tells which; save it again, without a password, or split it.",
+    ),
     ErrorCode("invalid_json", 400, "The body does not parse as JSON.", "The message tells where."),
     ErrorCode(
         "invalid_request",
@@ -97,6 +103,12 @@ REQUESTS = (
     ),
     ErrorCode(
         "unsupported", 400, "The provider does not answer this kind of call.", "Ask a model of another provider."
+    ),
+    ErrorCode(
+        "unsupported_file",
+        400,
+        "Files of this kind are not turned into text.",
+        "Send text, Markdown, HTML, JSON, CSV, source code, PDF, docx, pptx or xlsx.",
     ),
     ErrorCode(
         "unsupported_media_type",

@@ -7,7 +7,7 @@ StackError
 +- RequestError         the caller's fault, never retried
 |  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, Forbidden 403,
 |     NotFound 404, MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413,
-|     UnsupportedMediaType 415, RangeNotSatisfiable 416
+|     UnsupportedMediaType 415, RangeNotSatisfiable 416, ParseFailed 400
 +- ProviderUnavailable  503: a provider that did not start, or was switched off
 +- ProviderBug          500: a provider whose own code failed
 +- Overloaded           503: more requests at once than the server is set to answer
@@ -221,7 +221,6 @@ class RequestTimeout(RequestError):
 
     status = 408
     code = "request_timeout"
-    retryable = True
 
 
 class Conflict(RequestError):
@@ -257,6 +256,12 @@ class UnsupportedMediaType(RequestError):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class ParseFailed(RequestError):
+    """A file that does not become text: of a kind that is not read (`unsupported_file`), or broken (`invalid_file`)."""
+
+    code = "invalid_file"
 
 
 class ProviderUnavailable(StackError):
