@@ -55,13 +55,19 @@ def check_same_store(existing: VectorStoreSpec, wanted: VectorStoreSpec) -> None
             raise Conflict(message, param=field)
 
 
-def check_chunks(store: VectorStoreSpec, chunks: Sequence[EmbeddedChunk]) -> None:
-    """Raises: InvalidRequest naming the first chunk that cannot be stored, and why."""
+def check_chunks(
+    store: VectorStoreSpec, chunks: Sequence[EmbeddedChunk], lengths: Sequence[float] | None = None
+) -> None:
+    """Raises: InvalidRequest naming a chunk that cannot be stored, and why.
+
+    lengths: Euclidean lengths of the embeddings, by a provider that computes them faster; NaN where a number is none.
+    """
     for index, chunk in enumerate(chunks):
         where = f"chunks[{index}]"
         _check_id(chunk.chunk_id, f"{where}.chunk_id")
         _check_text(chunk.content, f"{where}.content")
-        _check_embedding(store, chunk.embedding, f"{where}.embedding")
+        length = None if lengths is None else lengths[index]
+        _check_embedding(store, chunk.embedding, f"{where}.embedding", length)
         _check_metadata(chunk.metadata, f"{where}.metadata")
         if chunk.chunk_metadata:
             _check_json(chunk.chunk_metadata, f"{where}.chunk_metadata")
@@ -79,14 +85,15 @@ def check_query(store: VectorStoreSpec, query: VectorQuery | KeywordQuery) -> No
         _check_filter(query.filter)
 
 
-def _check_embedding(store: VectorStoreSpec, embedding: array[float], where: str) -> None:
+def _check_embedding(store: VectorStoreSpec, embedding: array[float], where: str, length: float | None = None) -> None:
     if len(embedding) != store.dimension:
         message = (
             f"`{where}` has {len(embedding)} numbers, and vector store `{shortened(store.vector_store_id)}`"
             f" has dimension {store.dimension}"
         )
         raise InvalidRequest(message, param=where)
-    length = math.hypot(*embedding)
+    if length is None:
+        length = math.hypot(*embedding)
     if not length <= LONGEST_VECTOR:
         odd = next((x for x in embedding if not math.isfinite(x)), None)
         what = f"holds `{odd}`: every number must be finite" if odd is not None else f"is longer than {LONGEST_VECTOR}"

@@ -1,5 +1,12 @@
 """Who keeps and finds chunks: one row per provider, sorted by type."""
 
-from stack.registry.spec import Row
+from stack.registry.spec import Row, inline
 
-PROVIDERS: tuple[Row, ...] = ()
+PROVIDERS: tuple[Row, ...] = (
+    inline("memory", "Chunks in memory, exact and without any package: for tests; gone when the process ends."),
+    inline(
+        "sqlite-vec",
+        "Chunks in one SQLite file, found by scanning: exact and small, for some ten thousand chunks in a store.",
+        packages=("sqlite-vec>=0.1.9",),
+    ),
+)

@@ -1,0 +1,167 @@
+"""What `inline::sqlite-vec` and `inline::faiss` share: a `VectorIO` on one SQLite file, all but the nearest vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from stack.apis.vector_checks import check_chunks, check_query, check_same_store, check_store, unknown_store
+from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorIO, VectorQuery, VectorStoreSpec
+from stack.errors import ProviderUnavailable
+from stack.providers.inline.chunk_store import rows, schema
+from stack.providers.inline.chunk_store.filters import Parameters, rows_that_pass
+from stack.providers.inline.chunk_store.schema import StoreRow
+from stack.providers.inline.chunk_store.words import match_expression
+from stack.registry.spec import Deps, Provider
+
+if TYPE_CHECKING:
+    from apsw import Connection
+
+    from stack.storage import Database
+
+Ranked = list[tuple[int, float]]
+"""Rows and scores, best first."""
+
+
+class ChunkStore(Provider, VectorIO, ABC):
+    """Each call is one read or one transaction of the database, in a thread of its own."""
+
+    def __init__(self, config: Any, deps: Deps) -> None:
+        super().__init__(config, deps)
+        self._database: Database | None = None
+
+    @abstractmethod
+    def vectors_table(self, spec: VectorStoreSpec) -> str:
+        """SQL that makes `vectors_{number}`, with `rowid` and `embedding`. Raises: InvalidRequest for odd params."""
+
+    @abstractmethod
+    def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked:
+        """The rows that are nearest to a query, and pass its filter."""
+
+    def set_up(self, connection: Connection) -> None:
+        """Prepare a new connection."""
+
+    async def initialize(self) -> None:
+        """Open the database. Raises: StorageError, SchemaTooNew."""
+        name = database_name(self.deps.provider_id)
+        self._database = await self.deps.storage.database(name, schema.MIGRATIONS, self.set_up)
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            raise ProviderUnavailable(f"the provider `{self.deps.provider_id}` has not started")
+        return self._database
+
+    async def create_store(self, store: VectorStoreSpec) -> None:
+        check_store(store)
+        table = self.vectors_table(store)
+
+        def make(connection: Connection) -> None:
+            if (existing := schema.read_store(connection, store.vector_store_id)) is None:
+                schema.make_store(connection, store, table)
+            else:
+                check_same_store(existing.spec, store)
+
+        await self.database.write(make)
+
+    async def delete_store(self, vector_store_id: str) -> None:
+        def drop(connection: Connection) -> None:
+            if (existing := schema.read_store(connection, vector_store_id)) is not None:
+                schema.drop_store(connection, existing)
+
+        await self.database.write(drop)
+
+    async def list_stores(self) -> list[VectorStoreSpec]:
+        return [store.spec for store in await self.database.read(schema.read_stores)]
+
+    async def insert_chunks(self, vector_store_id: str, chunks: Sequence[EmbeddedChunk]) -> None:
+        def insert(connection: Connection) -> None:
+            store = existing_store(connection, vector_store_id)
+            self.check_chunks(store.spec, chunks)
+            if chunks:
+                rows.insert(connection, store, chunks)
+
+        await self.database.write(insert)
+
+    async def query_chunks(self, vector_store_id: str, query: VectorQuery | KeywordQuery) -> list[ScoredChunk]:
+        return await self.database.read(lambda connection: self.find(connection, vector_store_id, query))
+
+    async def get_chunks(self, vector_store_id: str, chunk_ids: Sequence[str]) -> list[EmbeddedChunk]:
+        def get(connection: Connection) -> list[EmbeddedChunk]:
+            store = existing_store(connection, vector_store_id)
+            wanted = rows.rows_of(connection, store, chunk_ids)
+            found = rows.read(connection, store, wanted)
+            return [found[row] for row in wanted]
+
+        return await self.database.read(get)
+
+    async def delete_chunks(self, vector_store_id: str, chunk_ids: Sequence[str]) -> None:
+        def delete(connection: Connection) -> None:
+            rows.delete(connection, existing_store(connection, vector_store_id), chunk_ids)
+
+        await self.database.write(delete)
+
+    async def count_chunks(self, vector_store_id: str) -> int:
+        return await self.database.read(lambda connection: existing_store(connection, vector_store_id).count)
+
+    def check_chunks(self, spec: VectorStoreSpec, chunks: Sequence[EmbeddedChunk]) -> None:
+        """Raises: InvalidRequest."""
+        check_chunks(spec, chunks)
+
+    def find(
+        self, connection: Connection, vector_store_id: str, query: VectorQuery | KeywordQuery
+    ) -> list[ScoredChunk]:
+        """The answer to a query, on one snapshot of the database. Raises: NotFound, InvalidRequest."""
+        store = existing_store(connection, vector_store_id)
+        check_query(store.spec, query)
+        if isinstance(query, KeywordQuery):
+            ranked = keyword_ranked(connection, store, query)
+        else:
+            ranked = self.nearest(connection, store, query)
+        return scored(connection, store, ranked, query.score_threshold)
+
+
+def database_name(provider_id: str) -> str:
+    """The name of a provider's database; ids that are no such names are told by a digest."""
+    name = f"vector_io_{provider_id}"
+    if re.fullmatch(r"[a-z0-9_-]{1,64}", name):
+        return name
+    return f"vector_io_{hashlib.sha256(provider_id.encode()).hexdigest()[:32]}"
+
+
+def existing_store(connection: Connection, vector_store_id: str) -> StoreRow:
+    """A store by its id. Raises: NotFound."""
+    if (store := schema.read_store(connection, vector_store_id)) is None:
+        raise unknown_store(vector_store_id)
+    return store
+
+
+def scored(connection: Connection, store: StoreRow, ranked: Ranked, threshold: float | None) -> list[ScoredChunk]:
+    """The chunks of rows that score enough, in the order given."""
+    kept = ranked if threshold is None else [(row, score) for row, score in ranked if score >= threshold]
+    found = rows.read(connection, store, [row for row, _ in kept])
+    return [ScoredChunk(found[row], score) for row, score in kept]
+
+
+def passing(query: VectorQuery | KeywordQuery, store: StoreRow) -> tuple[str, Parameters]:
+    """SQL that ends a WHERE clause by what the query's filter demands of `rowid`, and its parameters."""
+    if query.filter is None:
+        return "", []
+    select, parameters = rows_that_pass(query.filter, store.number)
+    return f" AND rowid IN ({select})", parameters
+
+
+def keyword_ranked(connection: Connection, store: StoreRow, query: KeywordQuery) -> Ranked:
+    """The rows whose text matches best by BM25. FTS5's own scores are negative, the best is the least."""
+    if not (expression := match_expression(query.text)):
+        return []
+    clause, parameters = passing(query, store)
+    table = f"words_{store.number}"
+    found = connection.execute(
+        f"SELECT rowid, -bm25({table}) FROM {table} WHERE {table} MATCH ?{clause} ORDER BY 2 DESC LIMIT ?",
+        (expression, *parameters, query.top_k),
+    )
+    return [(row, score) for row, score in found]
