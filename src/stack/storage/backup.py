@@ -79,7 +79,6 @@ def _copied(staged: Path, target: Path) -> Content:
     if not path.exists():
         make_private(path.parent)
         copy_file(staged, path)
-        sync_directory(path.parent)
     return content
 
 
@@ -92,7 +91,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def _write_manifest(target: Path, manifest: Manifest) -> None:
-    for folder in (target / "databases", target / "bytes"):
+    for folder in (target / "databases", target / "bytes", *(target / "bytes").iterdir()):
         sync_directory(folder)
     partial = target / f".{MANIFEST}"
     with open(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:

@@ -46,7 +46,7 @@ class Database:
         """What `work` returns, run in a thread on one snapshot of everything that was committed before.
 
         `work` returns values, never a cursor; writing is refused. When the caller is cancelled, its statement is
-        interrupted. Raises: what `work` does, StorageError and its kinds.
+        stopped. Raises: what `work` does, StorageError and its kinds.
         """
         self._check()
         try:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from stack.storage.failures import storage_error
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READERS = 4
+# Some 10 ms of SQLite's own steps: more often, a busy event loop would be asked for the interpreter too often.
+STEPS_BETWEEN_LOOKS = 500_000
 
 
 class Readers:
@@ -30,12 +31,12 @@ class Readers:
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix=f"read {opener.path.name}")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns. Cancelling interrupts the statement that runs."""
-        turn = _Turn()
+        """What `work` returns. Cancelling stops the statement that runs."""
+        given_up = threading.Event()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, turn)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, given_up)
         except asyncio.CancelledError:
-            turn.interrupt()
+            given_up.set()
             raise
 
     def close(self) -> None:
@@ -44,49 +45,33 @@ class Readers:
         while self._idle:
             self._idle.pop().close()
 
-    def _run(self, work: Callable[[Connection], T], turn: _Turn) -> T:
+    def _run(self, work: Callable[[Connection], T], given_up: threading.Event) -> T:
         connection = None
         try:
             connection = self._take()
+            connection.set_progress_handler(given_up.is_set, STEPS_BETWEEN_LOOKS)
             connection.execute("BEGIN")
-            with turn.on(connection):
-                found = work(connection)
-            connection.execute("ROLLBACK")
+            found = work(connection)
         except BaseException as error:
             failure = storage_error(error, self._opener.path, connection)
-            if connection is not None:
-                connection.close(True)
+            if connection is not None and failure is error:
+                self._put_back(connection)
+            elif connection is not None:
+                connection.close(True)  # what it has open may be of a disk that is gone
             if failure is error:
                 raise
             raise failure from error
-        self._idle.append(connection)
+        self._put_back(connection)
         return found
+
+    def _put_back(self, connection: Connection) -> None:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.set_progress_handler(None)
+        self._idle.append(connection)
 
     def _take(self) -> Connection:
         try:
             return self._idle.pop()
         except IndexError:
             return self._opener.connect(query_only=True)
-
-
-class _Turn:
-    """The time in which a connection works for one caller, who may interrupt it then and not later."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: Connection | None = None
-
-    @contextmanager
-    def on(self, connection: Connection) -> Iterator[None]:
-        with self._lock:
-            self._connection = connection
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._connection = None
-
-    def interrupt(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.interrupt()

@@ -92,12 +92,11 @@ class _Links:
     def update(self) -> None:
         """Link what is there now and was not before, and forget what is gone."""
         now: dict[str, tuple[_Mark, Path]] = {}
-        for entry in os.scandir(self._state_dir):
-            if entry.is_dir() and is_name(entry.name):
-                for found in _files(entry):
-                    name = os.path.relpath(found.path, self._state_dir)
-                    if kept := self._link(found, self._linked.get(name)):
-                        now[name] = kept
+        for folder in sorted(path for path in self._state_dir.iterdir() if path.is_dir() and is_name(path.name)):
+            for found in _files(folder):
+                name = os.path.relpath(found.path, self._state_dir)
+                if kept := self._link(found, self._linked.get(name)):
+                    now[name] = kept
         self._linked = now
 
     def _link(self, found: os.DirEntry[str], known: tuple[_Mark, Path] | None) -> tuple[_Mark, Path] | None:
@@ -119,17 +118,18 @@ class _Links:
         return mark, link
 
 
-def _files(folder: os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
+def _files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
     """The files below a folder. Names with a leading dot are work in progress. Raises: StorageError for a link."""
-    for entry in os.scandir(folder.path):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_symlink():
-            raise StorageError(f"`{entry.path}` is a symbolic link, which a backup cannot hold: put the file there")
-        if entry.is_dir():
-            yield from _files(entry)
-        elif entry.is_file():
-            yield entry
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_symlink():
+                raise StorageError(f"`{entry.path}` is a symbolic link, which a backup cannot hold: put the file there")
+            if entry.is_dir():
+                yield from _files(entry.path)
+            elif entry.is_file():
+                yield entry
 
 
 @contextmanager
