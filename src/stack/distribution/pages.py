@@ -62,4 +62,5 @@ def as_packages(spec: ProviderSpec) -> str:
 
 def as_checked(spec: ProviderSpec) -> str:
     """What a provider was checked against, in words; empty where it is not told."""
-    return {"recorded": "recorded answers", "documented": "documentation only", None: ""}[spec.checked]
+    words = {"recorded": "recorded answers", "documented": "documentation only", "engine": "the real engine"}
+    return (words | {"stand-in": "a stand-in for the service", None: ""})[spec.checked]

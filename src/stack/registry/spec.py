@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 API_NAMES = ("files", "inference", "vector_io")
 Kind = Literal["remote", "inline"]
-Checked = Literal["recorded", "documented"]
+Checked = Literal["recorded", "documented", "engine", "stand-in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class ProviderSpec:
     that). needs: other APIs that it calls.
     module: dotted path of the module that holds `Config` and the class that answers; config_class: dotted path of
     the settings where they are not `Config` of that module.
-    checked: what a remote provider was checked against, answers recorded from the service or its documentation alone;
-    None where it is not told. origin: the installed package that declares it, `stack` for our own.
+    checked: what a remote provider was checked against: answers recorded from the service, its documentation alone, the
+    engine itself in our tests, or another server that speaks for it; None where it is not told. origin: the installed package that declares it, `stack` for our own.
     """
 
     api: str

@@ -1,6 +1,6 @@
 """Who keeps and finds chunks: one row per provider, sorted by type."""
 
-from stack.registry.spec import Row, inline
+from stack.registry.spec import Row, inline, remote
 
 PROVIDERS: tuple[Row, ...] = (
     inline("memory", "Chunks in memory, exact and without any package: for tests; gone when the process ends."),
@@ -8,5 +8,11 @@ PROVIDERS: tuple[Row, ...] = (
         "sqlite-vec",
         "Chunks in one SQLite file, found by scanning: exact and small, for some ten thousand chunks in a store.",
         packages=("sqlite-vec>=0.1.9",),
+    ),
+    remote(
+        "pgvector",
+        "Chunks in Postgres: HNSW, IVFFlat or exact search, filters and words in the same tables.",
+        checked="engine",
+        packages=("asyncpg>=0.31",),
     ),
 )

@@ -1,0 +1,93 @@
+"""Searches of one store: which plan a query gets, and what its rows are to a caller.
+
+A search by index under a filter looks for candidates first and filters them: where few chunks pass, it would find too
+few. So those that pass are counted up to a bound; below it every one of them is compared. Beyond it, and without a
+filter, the index is searched further and further (pgvector's iterative scans), and if it still gave fewer than were
+asked for, every chunk is compared.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, Metric, ScoredChunk, VectorQuery
+from stack.providers.remote.pgvector.table import Table
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
+
+MAX_EF_SEARCH = 1000
+SPARE = 4  # candidates for each result, where an index of 16-bit numbers chooses them
+_EXACT = {"enable_indexscan": "off", "jit": "off"}
+_SET = "select set_config(name, value, true) from unnest($1::text[], $2::text[]) as settings (name, value)"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """exact_below: chunks that pass a filter, up to which all are compared. indexed: tables known to have an index."""
+
+    exact_below: int
+    max_scan_tuples: int
+    indexed: set[str] = field(default_factory=set)
+
+    def settings(self, table: Table, top_k: int) -> dict[str, str]:
+        """How the index is searched."""
+        of = table.settings
+        if of.index == "ivfflat":
+            return {"ivfflat.probes": str(min(of.probes, of.lists)), "ivfflat.iterative_scan": "relaxed_order"}
+        return {
+            "hnsw.ef_search": str(min(max(of.ef_search, top_k), MAX_EF_SEARCH)),
+            "hnsw.iterative_scan": "relaxed_order",
+            "hnsw.max_scan_tuples": str(max(self.max_scan_tuples, top_k)),
+        }
+
+
+async def nearest(connection: Connection, table: Table, query: VectorQuery, search: Search) -> list[ScoredChunk]:
+    """The chunks nearest to a vector."""
+    async with connection.transaction(readonly=True):
+        is_exact = table.settings.index == "none" or await _is_selective(connection, table, query, search)
+        rows = await _nearest(connection, table, query, _EXACT if is_exact else search.settings(table, query.top_k))
+        if len(rows) < query.top_k and not is_exact:
+            rows = await _nearest(connection, table, query, _EXACT)
+    scored = [ScoredChunk(chunk_of(row), _score(table.metric, row["distance"])) for row in rows]
+    return _above(scored, query.score_threshold)
+
+
+async def by_words(connection: Connection, table: Table, query: KeywordQuery) -> list[ScoredChunk]:
+    """The chunks that share words with a text; what Postgres cannot hold of it is no word."""
+    text = query.text.replace("\0", " ").encode("utf-8", "replace").decode()
+    parameters: list[object] = [table.settings.language, text, query.top_k]
+    rows = await connection.fetch(table.with_words(query.filter, parameters), *parameters)
+    return _above([ScoredChunk(chunk_of(row), row["score"]) for row in rows], query.score_threshold)
+
+
+def chunk_of(row: Record) -> EmbeddedChunk:
+    """The chunk in a row."""
+    metadata, chunk_metadata = json.loads(row["kept"])
+    return EmbeddedChunk(row["chunk_id"], row["content"], row["embedding"], metadata, chunk_metadata)
+
+
+async def _nearest(connection: Connection, table: Table, query: VectorQuery, settings: dict[str, str]) -> list[Record]:
+    await connection.execute(_SET, list(settings), list(settings.values()))
+    candidates = query.top_k * SPARE if table.is_half and settings is not _EXACT else query.top_k
+    parameters: list[object] = [query.embedding, candidates, query.top_k]
+    return list(await connection.fetch(table.nearest(query.filter, parameters), *parameters))
+
+
+async def _is_selective(connection: Connection, table: Table, query: VectorQuery, search: Search) -> bool:
+    if query.filter is None:
+        return False
+    parameters: list[object] = [search.exact_below + 1]
+    return int(await connection.fetchval(table.matching(query.filter, parameters), *parameters)) <= search.exact_below
+
+
+def _score(metric: Metric, distance: float) -> float:
+    if metric == "cosine":
+        return max(-1.0, min(1.0, 1.0 - distance))
+    return 1.0 / (1.0 + distance) if metric == "l2" else -distance
+
+
+def _above(scored: list[ScoredChunk], threshold: float | None) -> list[ScoredChunk]:
+    return scored if threshold is None else [each for each in scored if each.score >= threshold]
