@@ -15,6 +15,7 @@ import pytest
 from stack.errors import ConfigError, StorageBusy, StorageCorrupt, StorageError
 from stack.storage import Storage
 from stack.storage.backup import back_up
+from stack.storage.opening import Opener
 from stack.storage.restore import restore
 from stack.storage.snapshot import snapshot
 
@@ -93,6 +94,19 @@ async def test_what_a_killed_backup_left_is_removed(kept, tmp_path):
 async def test_one_backup_runs_at_a_time(kept, tmp_path):
     with snapshot(kept), pytest.raises(StorageBusy, match="another backup"):
         back_up(kept, tmp_path / "backup")
+
+
+async def test_bytes_that_come_after_the_first_look_are_there_with_their_row(kept, database, put, tmp_path):
+    holder = Opener(database.path).connect()
+    holder.execute("BEGIN IMMEDIATE")
+    running = asyncio.create_task(asyncio.to_thread(back_up, kept, tmp_path / "backup"))
+    while len([*(kept / "backups").glob(".staging-*/*")]) < len(content(kept)):
+        await asyncio.sleep(0)  # until all that was there is linked, and the lock is waited for
+    (kept / "files/file-late").write_text("late")
+    put("late")(holder)
+    holder.execute("COMMIT")
+    holder.close()
+    assert "files/file-late" in (await running).files
 
 
 async def test_rows_always_have_their_bytes_while_others_store_and_delete(storage, database, put, state_dir, tmp_path):
