@@ -8,6 +8,7 @@ from stack.apis.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionR
 from stack.apis.completions import Completion, CompletionRequest
 from stack.apis.embeddings import EmbeddingsRequest, EmbeddingsResponse
 from stack.apis.models import Model, ModelAvailability
+from stack.apis.rerank import RerankRequest, RerankResponse
 from stack.apis.wire import Reply, Stream
 from stack.errors import Unsupported
 
@@ -22,6 +23,8 @@ __all__ = [
     "Inference",
     "Model",
     "ModelAvailability",
+    "RerankRequest",
+    "RerankResponse",
 ]
 
 
@@ -41,6 +44,10 @@ class Inference(Protocol):
     async def openai_embeddings(self, request: EmbeddingsRequest) -> Reply[EmbeddingsResponse]:
         """Embed each input; `data[i]` belongs to `input[i]`. Raises: RequestError, UpstreamError."""
         raise Unsupported("embeddings are not supported by this provider")
+
+    async def rerank(self, request: RerankRequest) -> Reply[RerankResponse]:
+        """Order documents by how well they answer a query. Raises: RequestError, UpstreamError."""
+        raise Unsupported("reranking is not supported by this provider")
 
     async def list_models(self) -> list[Model]:
         """The models that can be asked for now, by the upstream's own ids. Raises: UpstreamError."""

@@ -14,6 +14,7 @@ from stack.registry.discovery import import_module
 from stack.registry.spec import ProviderSpec
 
 PROTOCOLS = {"files": "FileStore", "inference": "Inference", "vector_io": "VectorIO"}
+OPTIONAL = frozenset({"rerank"})  # a provider that was written before there was such a call still loads
 FACTORIES = ("get_adapter_impl", "get_provider_impl")  # Llama Stack's names for a module-level factory
 
 
@@ -87,6 +88,8 @@ def check_methods(provider: Any, spec: ProviderSpec) -> None:
     label = provider.__name__ if inspect.isclass(provider) else type(provider).__name__
     for name, declared in protocol_methods(spec.api).items():
         method = getattr(provider, name, None)
+        if method is None and name in OPTIONAL:
+            continue
         if method is None:
             raise ProviderLoadError(f"`{label}` of `{spec.provider_type}` has no method `{name}`")
         if not inspect.iscoroutinefunction(method):

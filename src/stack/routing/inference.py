@@ -16,10 +16,12 @@ from stack.apis.inference import (
     Inference,
     Model,
     ModelAvailability,
+    RerankRequest,
+    RerankResponse,
 )
 from stack.apis.models import ModelType
 from stack.apis.wire import Reply, ReplyMeta, Stream, WireRequest
-from stack.errors import InvalidRequest, NotFound, StackError, UpstreamError
+from stack.errors import InvalidRequest, NotFound, StackError, Unsupported, UpstreamError
 from stack.routing.instance import Instance
 from stack.routing.routes import Routes
 
@@ -47,6 +49,9 @@ class InferenceRouter(Inference):
 
     async def openai_embeddings(self, request: EmbeddingsRequest) -> Reply[EmbeddingsResponse]:
         return await self._ask(request, "embedding", lambda provider, sent: provider.openai_embeddings(sent))
+
+    async def rerank(self, request: RerankRequest) -> Reply[RerankResponse]:
+        return await self._ask(request, "rerank", _rerank)
 
     async def list_models(self) -> list[Model]:
         """Every model that can be named, under the ids that callers use."""
@@ -81,6 +86,12 @@ class InferenceRouter(Inference):
         answer.meta.provider_id = answer.meta.provider_id or instance.provider_id
         answer.meta.upstream_model = answer.meta.upstream_model or target.provider_model_id
         return answer.renamed(request.model)
+
+
+async def _rerank(provider: Inference, request: RerankRequest) -> Reply[RerankResponse]:
+    if getattr(provider, "rerank", None) is None:  # one of somebody else, older than the call
+        raise Unsupported("reranking is not supported by this provider")
+    return await provider.rerank(request)
 
 
 class _Answer(Protocol):

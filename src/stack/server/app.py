@@ -10,7 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from stack.apis.context import request_context
-from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest
+from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest, RerankRequest
 from stack.apis.validation import invalid_request
 from stack.apis.wire import Reply, Stream, WireRequest
 from stack.errors import Overloaded, ShuttingDown, StackError, UpstreamError
@@ -44,6 +44,7 @@ class App:
             Call("chat/completions", ChatCompletionRequest, inference.openai_chat_completion),
             Call("completions", CompletionRequest, inference.openai_completion),
             Call("embeddings", EmbeddingsRequest, inference.openai_embeddings),
+            Call("rerank", RerankRequest, inference.rerank),
         )
         self._calls = {f"{prefix}/{call.name}": call for prefix in PREFIXES for call in calls}
         self._gate = Gate(runtime.config.server)

@@ -20,6 +20,8 @@ from stack.apis.inference import (
     EmbeddingsRequest,
     EmbeddingsResponse,
     Inference,
+    RerankRequest,
+    RerankResponse,
 )
 from stack.server import schemas
 from stack.server.endpoint import Endpoint
@@ -29,11 +31,13 @@ _REQUESTS: dict[str, type[BaseModel]] = {
     "/v1/chat/completions": ChatCompletionRequest,
     "/v1/completions": CompletionRequest,
     "/v1/embeddings": EmbeddingsRequest,
+    "/v1/rerank": RerankRequest,
 }
 _CALLS = {
     "/v1/chat/completions": ("Create chat completion", Inference.openai_chat_completion),
     "/v1/completions": ("Create completion", Inference.openai_completion),
     "/v1/embeddings": ("Create embeddings", Inference.openai_embeddings),
+    "/v1/rerank": ("Rerank documents", Inference.rerank),
 }
 _STREAMS: dict[str, type[BaseModel]] = {
     "/v1/chat/completions": ChatCompletionChunk,
@@ -43,6 +47,7 @@ _ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/chat/completions": ChatCompletion,
     "/v1/completions": Completion,
     "/v1/embeddings": EmbeddingsResponse,
+    "/v1/rerank": RerankResponse,
     "/v1/models": schemas.ModelList,
     "/v1/models/{model_id}": schemas.ModelObject,
     "/v1/health": schemas.HealthObject,

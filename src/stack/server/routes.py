@@ -118,7 +118,7 @@ def rest_app(runtime: Runtime, meter: Meter, gate: Gate) -> FastAPI:
 
     for prefix in PREFIXES:
         shown = prefix == PREFIXES[0]
-        for path in ("/chat/completions", "/completions", "/embeddings"):
+        for path in ("/chat/completions", "/completions", "/embeddings", "/rerank"):
             add("POST", prefix, path, documented, "inference", shown)
         add("GET", prefix, "/models", operations.list_models, "inference", shown)
         add("GET", prefix, "/models/{model_id:path}", operations.retrieve_model, "inference", shown)

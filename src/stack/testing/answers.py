@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Api = Literal["chat", "completion", "embeddings", "models", "other"]
+Api = Literal["chat", "completion", "embeddings", "models", "rerank", "other"]
 Json = dict[str, Any]
 
 # Beyond ASCII on purpose: two, three and four bytes of UTF-8, so that a cut between bytes shows.
@@ -23,8 +23,9 @@ _ENDPOINTS: Mapping[str, Api] = {
     "/completions": "completion",
     "/embeddings": "embeddings",
     "/models": "models",
+    "/rerank": "rerank",
 }
-_ENDPOINT = re.compile(r"(/chat/completions|/completions|/embeddings|/models)(?:/.*)?")
+_ENDPOINT = re.compile(r"(/chat/completions|/completions|/embeddings|/models|/rerank)(?:/.*)?")
 
 
 def api_of(path: str) -> Api:
@@ -75,6 +76,8 @@ class Answer:
         """The whole answer."""
         if self.api == "embeddings":
             return embeddings(self.request, self.model)
+        if self.api == "rerank":
+            return reranked(self.request, self.model)
         if self.api == "models":
             objects = [model_object(name) for name in self.listed]
             return {"object": "list", "data": objects} if objects else model_object(self.model)
@@ -130,6 +133,15 @@ def embeddings(request: Json, model: str) -> Json:
     tokens = sum(len(item) if isinstance(item, list) else len(str(item).split()) for item in inputs)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def reranked(request: Json, model: str) -> Json:
+    """Documents ordered by how many words of the query they hold, the longer share first."""
+    wanted = set(str(request.get("query", "")).lower().split())
+    held = [len(wanted & set(str(text).lower().split())) for text in request.get("documents", ())]
+    order = sorted(range(len(held)), key=lambda index: (-held[index], index))[: request.get("top_n")]
+    scores = [{"index": index, "relevance_score": held[index] / max(1, len(wanted))} for index in order]
+    return {"id": "rerank-1", "model": model, "results": scores}
 
 
 def _vector(item: object, size: int) -> list[float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from urllib.parse import quote
 
 import pydantic_core
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from stack.apis.context import request_context
 from stack.apis.inference import (
@@ -26,6 +26,8 @@ from stack.apis.inference import (
     Inference,
     Model,
     ModelAvailability,
+    RerankRequest,
+    RerankResponse,
 )
 from stack.apis.wire import JSON, Reply, ReplyMeta, Stream, WireRequest
 from stack.errors import StackError, UpstreamError
@@ -68,6 +70,7 @@ class OpenAIMixin(Provider, Inference, ABC):
     # Where a vendor's model list has its entries, and what an entry calls the id of its model.
     models_at: ClassVar[str] = "data"
     model_id_at: ClassVar[str] = "id"
+    reranks: ClassVar[bool] = False  # whether it orders documents at `/rerank`, as Cohere, vLLM and Jina do
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -179,6 +182,18 @@ class OpenAIMixin(Provider, Inference, ABC):
     async def openai_embeddings(self, request: EmbeddingsRequest) -> Reply[EmbeddingsResponse]:
         response = await self._call("/embeddings", request)
         return await self._reply(response, request.model, EmbeddingsResponse, "data")
+
+    async def rerank(self, request: RerankRequest) -> Reply[RerankResponse]:
+        if not self.reranks:
+            return await super().rerank(request)
+        response = await self._call("/rerank", request)
+        body = await response.read()
+        self._raise_error_in(body)
+        try:
+            value = RerankResponse.model_validate_json(body)
+        except ValidationError as error:
+            raise self.upstream.bad("sent an answer that orders no documents") from error
+        return Reply(RerankResponse, self._meta(response, request.model), body=body, value=value)
 
     async def list_models(self) -> list[Model]:
         """The vendor's list, cut to `allowed_models`. Raises: UpstreamError."""

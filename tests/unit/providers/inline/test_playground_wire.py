@@ -204,7 +204,7 @@ async def test_what_has_no_effect_here_is_accepted(whole, options):
 
 
 async def test_an_unknown_model_is_named_with_those_there_are(playground, chat):
-    with pytest.raises(NotFound, match=r"`gpt-9`.*`not-an-llm` and `lexical-embedding`") as refusal:
+    with pytest.raises(NotFound, match=r"`gpt-9`.*`not-an-llm`.*`lexical-embedding`.*`lexical-reranker`") as refusal:
         await playground.openai_chat_completion(chat("Hello").for_model("gpt-9"))
     assert refusal.value.code == "model_not_found"
 
@@ -219,6 +219,7 @@ async def test_the_models_say_what_they_are(playground):
     assert [(model.model_id, model.model_type, model.owned_by) for model in models] == [
         ("not-an-llm", "llm", "stack-playground"),
         ("lexical-embedding", "embedding", "stack-playground"),
+        ("lexical-reranker", "rerank", "stack-playground"),
     ]
     assert all(model.metadata["playground"] for model in models)
     assert models[1].metadata["embedding_dimension"] == 384

@@ -21,9 +21,10 @@ from stack.apis.completions import Completion, CompletionRequest
 from stack.apis.embeddings import Embedding, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage
 from stack.apis.inference import Inference
 from stack.apis.models import Model, ModelAvailability, ModelType
+from stack.apis.rerank import RerankRequest, RerankResponse, RerankResult
 from stack.apis.usage import CompletionUsage
 from stack.apis.wire import Reply, ReplyMeta, Stream
-from stack.errors import InvalidRequest, NotFound, Unsupported, UnsupportedParameter
+from stack.errors import InvalidRequest, NotFound, Unsupported, UnsupportedParameter, quoted
 from stack.providers.inline.playground.chatting import draft_chat
 from stack.providers.inline.playground.continuing import draft_completion
 from stack.providers.inline.playground.embedding import (
@@ -34,11 +35,18 @@ from stack.providers.inline.playground.embedding import (
     embed_tokens,
 )
 from stack.providers.inline.playground.options import check_extra
+from stack.providers.inline.playground.relevance import relevance
 from stack.providers.inline.playground.text import token_count
 from stack.registry.spec import Provider, ProviderConfig
 
 CHAT_MODEL = "not-an-llm"
 EMBEDDING_MODEL = "lexical-embedding"
+RERANK_MODEL = "lexical-reranker"
+_DOES = {
+    CHAT_MODEL: "answers chats and completions",
+    EMBEDDING_MODEL: "embeds texts",
+    RERANK_MODEL: "orders documents",
+}
 # Larger requests are worked on in a thread: this many bytes take under 5 ms.
 _QUICK_BYTES = 8_000
 # A stream that never waits lets others run after this many chunks.
@@ -100,19 +108,27 @@ class Playground(Provider, Inference):
         meta.prompt_tokens = response.usage.prompt_tokens if response.usage else 0
         return Reply.of(response, meta)
 
+    async def rerank(self, request: RerankRequest) -> Reply[RerankResponse]:
+        """Order documents by the words that they share with the query."""
+        _require_model(request.model, RERANK_MODEL)
+        response = await self._work(len(request.body()), lambda: _ordered(request))
+        return Reply.of(response, self._meta(request.model))
+
     async def list_models(self) -> list[Model]:
+        orders = "Orders documents by the words that they share with a query; no neural network."
         embeds = "Embeds texts by the words and letters they share; no neural network."
         quotes = "Quotes the context it is given; not a language model."
         sizes = {"embedding_dimension": DEFAULT_DIMENSIONS, "min_dimensions": 1, "max_dimensions": MAX_DIMENSIONS}
         return [
             self._model(CHAT_MODEL, "llm", description=quotes),
             self._model(EMBEDDING_MODEL, "embedding", description=embeds, **sizes),
+            self._model(RERANK_MODEL, "rerank", description=orders),
         ]
 
     async def check_model_availability(self, model: str) -> ModelAvailability:
-        if model in (CHAT_MODEL, EMBEDDING_MODEL):
+        if model in _DOES:
             return ModelAvailability("available", "it is part of the playground")
-        return ModelAvailability("absent", f"the playground has `{CHAT_MODEL}` and `{EMBEDDING_MODEL}`")
+        return ModelAvailability("absent", f"the playground has {quoted(_DOES)}")
 
     def _model(self, name: str, model_type: ModelType, **metadata: str | int) -> Model:
         return Model(
@@ -147,11 +163,28 @@ class Playground(Provider, Inference):
 def _require_model(model: str, wanted: str) -> None:
     if model == wanted:
         return
-    if model in (CHAT_MODEL, EMBEDDING_MODEL):
-        does = "answers chats and completions" if model == CHAT_MODEL else "embeds texts"
-        raise Unsupported(f"`{model}` only {does}: ask `{wanted}` for this", param="model")
-    message = f"the playground has no model `{model}`: it has `{CHAT_MODEL}` and `{EMBEDDING_MODEL}`"
+    if model in _DOES:
+        raise Unsupported(f"`{model}` only {_DOES[model]}: ask `{wanted}` for this", param="model")
+    message = f"the playground has no model `{model}`: it has {quoted(_DOES)}"
     raise NotFound(message, param="model", code="model_not_found")
+
+
+def _ordered(request: RerankRequest) -> RerankResponse:
+    check_extra(request.model_extra)
+    texts = [_text_of(document, index) for index, document in enumerate(request.documents)]
+    scores = relevance(request.query, texts)
+    best = sorted(range(len(texts)), key=lambda index: (-scores[index], index))[: request.top_n]
+    kept = request.documents if request.return_documents else [None] * len(texts)
+    results = [RerankResult(index=i, relevance_score=scores[i], document=kept[i]) for i in best]
+    return RerankResponse(results=results, model=request.model)
+
+
+def _text_of(document: str | dict[str, object], index: int) -> str:
+    text = document.get("text") if isinstance(document, dict) else document
+    if not isinstance(text, str):
+        param = f"documents[{index}].text"
+        raise InvalidRequest(f"`{param}` must be a string", param=param)
+    return text
 
 
 def _embed_all(request: EmbeddingsRequest) -> EmbeddingsResponse:

@@ -46,6 +46,17 @@ def rank(question: Mapping[str, float], passages: Sequence[Passage]) -> list[Pas
     return [passages[index] for _, index in sorted(scored)]
 
 
+def relevance(query: str, documents: Sequence[str]) -> list[float]:
+    """How well each document speaks of the query, in [0, 1): which of its terms it holds, rare ones counting more."""
+    bags = [Counter(terms(document)) for document in documents]
+    wanted = dict.fromkeys(terms(query))
+    rarity = {term: _rarity(sum(term in bag for bag in bags), len(bags)) for term in wanted}
+    most = sum(rarity.values()) * (_K1 + 1) or 1.0
+    mean = sum(map(len, bags)) / len(bags)
+    held = (sum(rarity[term] * _saturation(bag[term], len(bag), mean) for term in wanted if bag[term]) for bag in bags)
+    return [round(score / most, 6) for score in held]
+
+
 def _rarity(frequency: int, count: int) -> float:
     return math.log(1 + (count - frequency + 0.5) / (frequency + 0.5))
 

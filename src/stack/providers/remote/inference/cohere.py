@@ -1,7 +1,8 @@
 """Cohere, by its compatibility endpoint. Docs: https://docs.cohere.com/docs/compatibility-api
 
-It has no text completions. Models are listed by the native API: https://docs.cohere.com/reference/list-models. Not
-confirmed: that the native API answers under the compatibility endpoint's host.
+It has no text completions. Models are listed, and documents reranked, by the native API:
+https://docs.cohere.com/reference/list-models, https://docs.cohere.com/reference/rerank. Not confirmed: that the native
+API answers under the compatibility endpoint's host.
 """
 
 from typing import Any
@@ -27,11 +28,14 @@ class Cohere(OpenAIVendor):
     models_at = "models"
     model_id_at = "name"
     openai_completion = Inference.openai_completion
+    reranks = True
 
     def url_for(self, base_url: str, path: str) -> str:
+        native = base_url.rstrip("/").removesuffix("/compatibility/v1")
+        if path == "/rerank":
+            return f"{native}/v2/rerank"
         if path.startswith("/models"):
-            native = base_url.rstrip("/").removesuffix("/compatibility/v1") + "/v1"
-            return native + path + (f"?page_size={PAGE}" if path == "/models" else "")
+            return f"{native}/v1{path}" + (f"?page_size={PAGE}" if path == "/models" else "")
         return super().url_for(base_url, path)
 
     def read_model(self, entry: dict[str, Any]) -> Model | None:

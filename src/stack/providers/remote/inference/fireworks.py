@@ -16,3 +16,4 @@ class Config(OpenAIConfig):
 
 class Fireworks(OpenAIVendor):
     config: Config
+    reranks = True

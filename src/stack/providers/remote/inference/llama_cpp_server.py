@@ -21,3 +21,4 @@ class Config(OpenAIConfig):
 
 class LlamaCppServer(OpenAIVendor):
     config: Config
+    reranks = True

@@ -20,6 +20,7 @@ class Config(OpenAIConfig):
 
 class OpenAICompatible(OpenAIVendor):
     config: Config
+    reranks = True
 
     def url_for(self, base_url: str, path: str) -> str:
         query = urlencode({name: value.get_secret_value() for name, value in self.config.query.items()})

@@ -20,3 +20,4 @@ class Config(OpenAIConfig):
 
 class Passthrough(OpenAIVendor):
     config: Config
+    reranks = True

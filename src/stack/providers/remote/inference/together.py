@@ -13,3 +13,4 @@ class Config(OpenAIConfig):
 
 class Together(OpenAIVendor):
     config: Config
+    reranks = True

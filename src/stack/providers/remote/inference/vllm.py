@@ -16,3 +16,4 @@ class Config(OpenAIConfig):
 
 class VLLM(OpenAIVendor):
     config: Config
+    reranks = True
