@@ -31,7 +31,8 @@ class ProviderSpec:
     module: dotted path of the module that holds `Config` and the class that answers; config_class: dotted path of
     the settings where they are not `Config` of that module.
     checked: what a remote provider was checked against: answers recorded from the service, its documentation alone, the
-    engine itself in our tests, or another server that speaks for it; None where it is not told. origin: the installed package that declares it, `stack` for our own.
+    engine itself in our tests, or another server that speaks for it; None where it is not told.
+    origin: the installed package that declares it, `stack` for our own.
     """
 
     api: str

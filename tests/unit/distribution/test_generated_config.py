@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from stack.config.load import load_build_config, load_run_config, parse_run_config
 from stack.distribution import (
@@ -32,7 +33,12 @@ def variables(entry: Entry, *, required_only: bool = False) -> dict[str, str]:
     """A value for each variable of a provider's settings."""
     fields = entry.config_class.model_fields
     named = {name: variable for name, info in fields.items() if (variable := env_name(info))}
-    return {v: "7" for name, v in named.items() if fields[name].is_required() or not required_only}
+    return {v: fitting(fields[name]) for name, v in named.items() if fields[name].is_required() or not required_only}
+
+
+def fitting(field: FieldInfo) -> str:
+    """A value that a setting takes: `7`, which is text, a number and a path, or the last of those that it names."""
+    return get_args(field.annotation)[-1] if get_origin(field.annotation) is Literal else "7"
 
 
 def only(spec: ProviderSpec) -> DistributionTemplate:
@@ -96,5 +102,5 @@ def test_a_sample_without_optional_variables_means_the_defaults(spec):
 @every_provider
 def test_every_variable_of_a_sample_reaches_its_field(spec):
     [entry] = entries(only(spec))[spec.api]
-    named = {name: "7" for name, info in entry.config_class.model_fields.items() if env_name(info)}
+    named = {name: fitting(info) for name, info in entry.config_class.model_fields.items() if env_name(info)}
     assert load(spec, variables(entry)) == entry.config_class.model_validate(named)
