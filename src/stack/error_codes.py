@@ -219,7 +219,10 @@ UPSTREAM = (
         "Is `base_url` the API's root? Look at the provider's status page.",
     ),
     ErrorCode(
-        "upstream_dns", 502, "The host name of `base_url` does not resolve.", "Check the name, and this machine's DNS."
+        "upstream_dns",
+        502,
+        "The host name of `base_url` does not resolve; with status 504: not in time.",
+        "Check the name, and this machine's DNS.",
     ),
     ErrorCode(
         "upstream_error",
@@ -254,7 +257,7 @@ UPSTREAM = (
     ErrorCode(
         "upstream_tls",
         502,
-        "The provider's certificate is not trusted, or it speaks no TLS.",
+        "The provider's certificate is not trusted, or it speaks no TLS; with status 504: no handshake in time.",
         "Check the host name in `base_url`; set `SSL_CERT_FILE` for a certificate authority of your own.",
     ),
     ErrorCode(

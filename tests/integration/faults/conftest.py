@@ -74,9 +74,9 @@ async def serving(own_upstream: FaultUpstream) -> AsyncIterator[Serving]:
     """`await serving(GRACE_S=1)`: a server of `one_provider.yaml` with these variables, run as users run it."""
     async with AsyncExitStack() as opened:
 
-        async def serving(**variables: object) -> ServerProcess:
+        async def serving(env: dict[str, str] | None = None, **variables: object) -> ServerProcess:
             named = {"UPSTREAM": own_upstream.base_url, **{name: str(value) for name, value in variables.items()}}
-            server = server_process(HERE / "one_provider.yaml", variables=named, env=AS_USERS_RUN_IT)
+            server = server_process(HERE / "one_provider.yaml", variables=named, env={**AS_USERS_RUN_IT, **(env or {})})
             # Not in this thread: the server lists the upstream's models while it starts and stops.
             await asyncio.to_thread(server.start)
             opened.push_async_callback(asyncio.to_thread, server.stop)

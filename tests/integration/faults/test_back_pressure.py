@@ -10,10 +10,13 @@ from integration.faults.connections import ask, chat
 from integration.faults.memory import resident
 
 from stack.testing.http import HOST
+from stack.testing.tls import LOCALHOST, server_context
+from stack.testing.upstream import FaultUpstream
 
-STALLED = 100
+STALLED, STALLED_OVER_TLS = 100, 30
 BUFFERED = 64  # KiB of a stream's bytes that may wait in the process
-REQUEST = 32  # KiB that a stream costs whatever its caller does: two connections, a task, and room lost between blocks
+# KiB that a stream costs whatever its caller does: two connections, a task, room lost between blocks; OpenSSL's own.
+REQUEST, REQUEST_OVER_TLS = 32, 96
 
 
 @pytest.fixture
@@ -40,16 +43,26 @@ async def growth(server, before, answers=100):
     return resident(server.pid) - before
 
 
-async def test_a_stalled_stream_keeps_at_most_64_kib(serving, own_upstream, stalled):
-    server = await serving()
+async def weigh(server, upstream, stalled, count, each):
+    """Assert that so many stalled streams cost at most so many KiB each, and no more with time."""
     before = resident(server.pid) + await growth(server, resident(server.pid))
-    stalled(server.port, STALLED)
+    stalled(server.port, count)
     marks = [await growth(server, before) for _ in range(3)]
-    while marks[-1] - marks[-3] > STALLED:  # until the kernel takes no more of any
+    while marks[-1] - marks[-3] > count:  # until the kernel takes no more of any
         marks.append(await growth(server, before))
-    assert own_upstream.counts.active == STALLED
-    assert marks[-1] <= STALLED * (BUFFERED + REQUEST)
-    assert await growth(server, before, 500) - marks[-1] <= STALLED
+    assert upstream.counts.active == count
+    assert marks[-1] <= count * each
+    assert await growth(server, before, 500) - marks[-1] <= count
+
+
+async def test_a_stalled_stream_keeps_at_most_64_kib(serving, own_upstream, stalled):
+    await weigh(await serving(), own_upstream, stalled, STALLED, BUFFERED + REQUEST)
+
+
+async def test_a_stalled_stream_over_tls_keeps_no_more(serving, stalled):
+    async with FaultUpstream(tls=server_context(LOCALHOST)) as upstream:
+        server = await serving({"SSL_CERT_FILE": str(LOCALHOST)}, UPSTREAM=upstream.base_url)
+        await weigh(server, upstream, stalled, STALLED_OVER_TLS, BUFFERED + REQUEST_OVER_TLS)
 
 
 async def test_a_caller_who_takes_nothing_for_long_is_dropped_on_both_sides(serving, own_upstream, stalled):

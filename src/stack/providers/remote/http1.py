@@ -20,14 +20,14 @@ READ_BYTES = 15 << 10
 JOINED_BYTES = 1 << 16  # a request up to this size is written in one piece with its head
 
 
-class _Room(threading.local):
-    """Where sockets are read into; one per thread will do, for a loop fills and empties it in one step."""
+class Room(threading.local):
+    """Where sockets are read into; one per thread will do, for it is emptied in the step that fills it."""
 
-    def __init__(self) -> None:
-        self.view = memoryview(bytearray(READ_BYTES))
+    def __init__(self, size: int) -> None:
+        self.view = memoryview(bytearray(size))
 
 
-_room = _Room()
+_room = Room(READ_BYTES)
 
 
 class Broken(Exception):

@@ -16,7 +16,9 @@ from urllib.parse import quote, urlsplit
 
 from stack.apis.context import request_context
 from stack.errors import BadUpstreamReply, InvalidRequest, StackError, Unreachable, UpstreamTimeout
+from stack.providers.remote.dial import connect, resolve
 from stack.providers.remote.http1 import Broken, Connection
+from stack.providers.remote.tls import TlsTransport
 from stack.version import __version__
 
 IDLE_S = 30.0  # an unused connection is closed after this long
@@ -203,19 +205,21 @@ class Upstream:
             connection = await self._connect(key)
 
     async def _connect(self, key: PoolKey) -> Connection:
-        loop = asyncio.get_running_loop()
-        tls = _tls_context() if key.scheme == "https" else None
+        phase = "dns"
         try:
             async with asyncio.timeout_at(self.until(self.limits.connect_timeout_s)):
-                _, connection = await loop.create_connection(lambda: Connection(loop), key.host, key.port, ssl=tls)
+                targets = await resolve(key.host, key.port)
+                phase = "connect"
+                opened = await connect(targets)
+                phase = "tls" if key.scheme == "https" else phase
+                connection = await _speaking(opened, key)
         except TimeoutError as error:
-            raise self._timeout("did not accept a connection", "connect") from error
-        except socket.gaierror as error:
-            raise self._unreachable(f"has a host name that does not resolve: `{key.host}`", "dns") from error
-        except ssl.SSLError as error:
-            raise self._unreachable("has no valid TLS certificate for its name", "tls") from error
+            raise self._timeout(_LATE[phase], phase) from error
         except (OSError, UnicodeError) as error:
-            raise self._unreachable(f"refused the connection to `{key.host}:{key.port}`", "connect") from error
+            what, retryable = _FAILED[phase].format(key=key), True
+            if isinstance(error, ssl.SSLError):
+                what, retryable = "has no valid TLS certificate for its name", False
+            raise self._unreachable(what, phase, retryable=retryable) from error
         self._busy.add(connection)
         return connection
 
@@ -294,11 +298,11 @@ class Upstream:
         if deadline is not None and asyncio.get_running_loop().time() >= deadline - 0.001:
             message = f"the request's deadline passed while waiting for provider `{self.provider_id}`"
             code = "deadline_exceeded"
-        elif phase == "read":
-            code = "upstream_idle"
+        else:
+            code = _LATE_CODES.get(phase, code)
         return UpstreamTimeout(message, provider_id=self.provider_id, phase=phase, code=code)
 
-    def _unreachable(self, what: str, phase: str) -> Unreachable:
+    def _unreachable(self, what: str, phase: str, *, retryable: bool = True) -> Unreachable:
         codes = {"dns": "upstream_dns", "tls": "upstream_tls", "connect": "upstream_unreachable"}
         error = Unreachable(
             f"provider `{self.provider_id}` {what}",
@@ -306,8 +310,39 @@ class Upstream:
             phase=phase,
             code=codes.get(phase, "upstream_reset"),
         )
-        error.retryable = phase != "tls"
+        error.retryable = retryable
         return error
+
+
+# What happened in each phase of connecting, of a name or address that did not answer, and of one that said no.
+_LATE = {
+    "dns": "has a host name that did not resolve",
+    "connect": "did not accept a connection",
+    "tls": "did not finish the TLS handshake",
+}
+_LATE_CODES = {"dns": "upstream_dns", "tls": "upstream_tls", "read": "upstream_idle"}
+_FAILED = {
+    "dns": "has a host name that does not resolve: `{key.host}`",
+    "connect": "refused the connection to `{key.host}:{key.port}`",
+    "tls": "closed the connection within the TLS handshake",
+}
+
+
+async def _speaking(opened: socket.socket, key: PoolKey) -> Connection:
+    """A connection over a socket, which is closed if it fails. Raises: OSError, ssl.SSLError."""
+    loop = asyncio.get_running_loop()
+    connection = Connection(loop)
+    if key.scheme == "http":
+        await loop.create_connection(lambda: connection, sock=opened)
+        return connection
+    tls = TlsTransport(loop, _tls_context(), key.host, connection)
+    await loop.create_connection(lambda: tls, sock=opened)
+    try:
+        await tls.ready
+    except BaseException:
+        tls.abort()
+        raise
+    return connection
 
 
 @cache

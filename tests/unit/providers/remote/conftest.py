@@ -12,11 +12,12 @@ import uvloop
 from stack.testing.http import Connection, HttpServer, Request
 
 Handler = Callable[[Connection, Request], Awaitable[None]]
+SERVED = ("test_dial.py", "test_http1.py", "test_tls.py", "test_upstream.py")
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return LOOPS if item.path.name in ("test_http1.py", "test_upstream.py") else {"asyncio": asyncio.new_event_loop}
+    return LOOPS if item.path.name in SERVED else {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
+import socket
+import threading
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -136,6 +138,20 @@ async def test_connections_over_tls_serve_again(client: Upstream, answering: Sta
     server = await answering(OK, tls=server_context())
     assert [await ask(client, server) for _ in range(5)] == [b"ok"] * 5
     assert server.accepted == 1
+
+
+async def test_a_name_that_is_not_told_in_time_is_a_dns_failure(monkeypatch: pytest.MonkeyPatch):
+    told = threading.Event()
+    loop = asyncio.new_event_loop()  # this machine's own way to names, whichever loop the tests run in
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told.wait(2) and [])
+    client = Upstream("up", Limits(connect_timeout_s=0.05))
+    sending = client.send(UpstreamRequest("GET", "http://slow.example/"), None)
+    with pytest.raises(UpstreamError) as raised:
+        await asyncio.to_thread(loop.run_until_complete, sending)
+    told.set()
+    await asyncio.to_thread(loop.run_until_complete, loop.shutdown_default_executor())
+    loop.close()
+    assert (raised.value.status, raised.value.code, raised.value.phase) == (504, "upstream_dns", "dns")
 
 
 @pytest.mark.parametrize("bad", ["a\r\nx-forged: 1", "a\nb", "a\rb", "a\0b"])
