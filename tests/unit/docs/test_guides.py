@@ -68,7 +68,8 @@ def address() -> Iterator[str]:
 
 def clean() -> dict[str, str | None]:
     """Takes away what would switch providers on."""
-    return {name: None for name in os.environ if name.endswith(("_API_KEY", "_URL", "_TOKEN")) or "STACK" in name}
+    named = (name for name in os.environ if name.endswith(("_API_KEY", "_URL", "_TOKEN")) or "STACK" in name)
+    return dict.fromkeys(name for name in named if name != "STACK_STATE_DIR")
 
 
 def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
