@@ -3,6 +3,11 @@
 from stack.registry.spec import Row, inline, remote
 
 PROVIDERS: tuple[Row, ...] = (
+    inline(
+        "faiss",
+        "Chunks in one SQLite file, found by an index in memory: milliseconds among hundreds of thousands of them.",
+        packages=("faiss-cpu>=1.12", "numpy>=1.26"),
+    ),
     inline("memory", "Chunks in memory, exact and without any package: for tests; gone when the process ends."),
     inline(
         "sqlite-vec",

@@ -38,8 +38,8 @@ class ChunkStore(Provider, VectorIO, ABC):
         """SQL that makes `vectors_{number}`, with `rowid` and `embedding`. Raises: InvalidRequest for odd params."""
 
     @abstractmethod
-    def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked:
-        """The rows that are nearest to a query, and pass its filter."""
+    def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked | None:
+        """The rows that are nearest to a query, and pass its filter; None: what the connection sees is too old."""
 
     def set_up(self, connection: Connection) -> None:
         """Prepare a new connection."""
@@ -87,7 +87,10 @@ class ChunkStore(Provider, VectorIO, ABC):
         await self.database.write(insert)
 
     async def query_chunks(self, vector_store_id: str, query: VectorQuery | KeywordQuery) -> list[ScoredChunk]:
-        return await self.database.read(lambda connection: self.find(connection, vector_store_id, query))
+        while True:
+            found = await self.database.read(lambda connection: self.find(connection, vector_store_id, query))
+            if found is not None:
+                return found
 
     async def get_chunks(self, vector_store_id: str, chunk_ids: Sequence[str]) -> list[EmbeddedChunk]:
         def get(connection: Connection) -> list[EmbeddedChunk]:
@@ -113,15 +116,18 @@ class ChunkStore(Provider, VectorIO, ABC):
 
     def find(
         self, connection: Connection, vector_store_id: str, query: VectorQuery | KeywordQuery
-    ) -> list[ScoredChunk]:
-        """The answer to a query, on one snapshot of the database. Raises: NotFound, InvalidRequest."""
+    ) -> list[ScoredChunk] | None:
+        """The answer to a query on one snapshot of the database; None if that is too old.
+
+        Raises: NotFound, InvalidRequest.
+        """
         store = existing_store(connection, vector_store_id)
         check_query(store.spec, query)
         if isinstance(query, KeywordQuery):
-            ranked = keyword_ranked(connection, store, query)
+            ranked: Ranked | None = keyword_ranked(connection, store, query)
         else:
             ranked = self.nearest(connection, store, query)
-        return scored(connection, store, ranked, query.score_threshold)
+        return None if ranked is None else scored(connection, store, ranked, query.score_threshold)
 
 
 def database_name(provider_id: str) -> str:

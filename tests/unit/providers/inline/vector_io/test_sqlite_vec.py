@@ -23,13 +23,13 @@ async def started(storage: Storage) -> SqliteVec:
 class TestSqliteVec(VectorIOContract):
     @pytest.fixture
     async def provider(self, tmp_path: Path) -> AsyncIterator[VectorIO]:
-        storage = Storage(tmp_path)
+        storage = Storage(tmp_path, durability="normal")
         yield await started(storage)
         await storage.close()
 
     @pytest.fixture
     async def other(self, tmp_path: Path, provider: VectorIO) -> AsyncIterator[VectorIO]:
         """As another process would have it: connections of its own to the same file."""
-        storage = Storage(tmp_path)
+        storage = Storage(tmp_path, durability="normal")
         yield await started(storage)
         await storage.close()

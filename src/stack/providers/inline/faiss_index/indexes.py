@@ -1,0 +1,127 @@
+"""The indexes of all stores of one provider: made on first use, kept up beside the queries."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stack.apis.vector_io import VectorQuery
+from stack.errors import StackError
+from stack.providers.inline.chunk_store import rows, schema
+from stack.providers.inline.chunk_store.filters import rows_that_pass
+from stack.providers.inline.chunk_store.provider import Ranked
+from stack.providers.inline.chunk_store.schema import StoreRow
+from stack.providers.inline.faiss_index.following import follow, is_behind, is_current, stacked
+from stack.providers.inline.faiss_index.index import VectorIndex, exact_scores
+from stack.providers.inline.faiss_index.part import Floats, Rows
+from stack.providers.inline.faiss_index.settings import IndexSettings, settings_of
+
+if TYPE_CHECKING:
+    from apsw import Connection
+    from structlog.typing import FilteringBoundLogger
+
+    from stack.storage import Database
+
+# What comes in quick succession is taken up together; a query in between does not wait for it.
+FOLLOW_AFTER_S = 0.02
+
+
+class Indexes:
+    """folder: where snapshots lie."""
+
+    def __init__(self, database: Database, folder: Path, default: IndexSettings, log: FilteringBoundLogger) -> None:
+        self._database = database
+        self._folder = folder
+        self._default = default
+        self._log = log
+        self._indexes: dict[str, VectorIndex] = {}
+        self._guard = threading.Lock()
+        self._following: dict[str, asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        """Leave off whatever is being kept up."""
+        tasks = list(self._following.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def forget(self, vector_store_id: str) -> None:
+        """Let the index of a store go, which was deleted."""
+        with self._guard:
+            self._indexes.pop(vector_store_id, None)
+
+    def follow_soon(self, vector_store_id: str) -> None:
+        """Take up what a store holds in a moment, so that the next query need not."""
+        if vector_store_id not in self._following:
+            self._following[vector_store_id] = asyncio.create_task(self._follow(vector_store_id))
+
+    def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked | None:
+        """The rows nearest to a query with exact scores; None if others have seen a newer state than the connection."""
+        wanted = np.frombuffer(query.embedding, "<f4")
+        candidates = self._candidates(connection, store, wanted, query)
+        if candidates is None:
+            return None
+        found = rows.vectors_of(connection, store, candidates)
+        if not found:
+            return []
+        scores = exact_scores(store.spec, wanted, stacked(store, [blob for _, blob in found]))
+        ranked = [(row, score) for (row, _), score in zip(found, scores, strict=True)]
+        ranked.sort(key=lambda pair: -pair[1])
+        return ranked[: query.top_k]
+
+    def _candidates(
+        self, connection: Connection, store: StoreRow, wanted: Floats, query: VectorQuery
+    ) -> list[int] | None:
+        passing = _passing(connection, store, query)
+        index = self._index(store.spec.vector_store_id)
+        with index.lock.shared():
+            if is_current(index, store):
+                return index.candidates(wanted, query.top_k, passing)
+        with index.lock.alone():
+            if not self._catch_up(connection, store, index):
+                return None
+            return index.candidates(wanted, query.top_k, passing)
+
+    def _catch_up(self, connection: Connection, store: StoreRow, index: VectorIndex) -> bool:
+        """Bring an index to what the connection sees, whose lock is held alone; False if it is beyond that."""
+        if (index.number, index.generation) > (store.number, store.generation):
+            return False
+        if not is_current(index, store):
+            if not is_behind(index, store):
+                index.reset(store.number, store.spec, settings_of(store.spec, self._default))
+            follow(connection, store, index)
+        return True
+
+    def _index(self, vector_store_id: str) -> VectorIndex:
+        with self._guard:
+            return self._indexes.setdefault(vector_store_id, VectorIndex())
+
+    async def _follow(self, vector_store_id: str) -> None:
+        def catch_up(connection: Connection) -> None:
+            if (store := schema.read_store(connection, vector_store_id)) is None:
+                return self.forget(vector_store_id)
+            index = self._index(vector_store_id)
+            with index.lock.alone():
+                self._catch_up(connection, store, index)
+            return None
+
+        await asyncio.sleep(FOLLOW_AFTER_S)
+        # From here on, what comes is not surely seen by this read, and asks for another.
+        del self._following[vector_store_id]
+        try:
+            await self._database.read(catch_up)
+        except StackError as error:
+            self._log.warning("index not kept up", vector_store=vector_store_id, reason=error.message)
+
+
+def _passing(connection: Connection, store: StoreRow, query: VectorQuery) -> Rows | None:
+    """The rows that pass the query's filter, ascending."""
+    if query.filter is None:
+        return None
+    select, parameters = rows_that_pass(query.filter, store.number)
+    found = connection.execute(f"{select} ORDER BY row", parameters)
+    return np.array([row for (row,) in found], np.int64)

@@ -1,0 +1,83 @@
+"""Vectors in SQLite, found by faiss: an index in memory that follows the database and can always be made again.
+
+The index is exact up to 200,000 chunks in a store, a graph (HNSW) beyond, unless set. Scores are always exact.
+Source: https://github.com/facebookresearch/faiss
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from stack.apis.vector_checks import check_chunks
+from stack.apis.vector_io import EmbeddedChunk, VectorQuery, VectorStoreSpec
+from stack.providers.inline.chunk_store import schema
+from stack.providers.inline.chunk_store.provider import ChunkStore, Ranked
+from stack.providers.inline.chunk_store.schema import PLAIN_VECTORS, StoreRow
+from stack.providers.inline.faiss_index.settings import IndexSettings, Kind, settings_of
+from stack.registry.spec import Deps, ProviderConfig
+
+if TYPE_CHECKING:
+    from apsw import Connection
+
+    from stack.providers.inline.faiss_index.indexes import Indexes
+
+
+class Config(ProviderConfig):
+    index: Kind = Field(
+        "auto",
+        description="Kind of index of a store that names none in `params.index`: `flat`, `fp16` (half precision, for"
+        " cosine), `hnsw` (a graph); `auto` picks by size, and takes a graph beyond 200,000 chunks.",
+    )
+    m: int = Field(16, ge=4, le=128, description="Edges of a node in a graph; `params.m` of a store wins.")
+    ef_construction: int = Field(100, ge=8, le=2048, description="How many nodes are looked at to add one to a graph.")
+    ef_search: int = Field(64, ge=8, le=2048, description="How many nodes of a graph are looked at in a search.")
+
+
+class Faiss(ChunkStore):
+    config: Config
+
+    def __init__(self, config: Config, deps: Deps) -> None:
+        super().__init__(config, deps)
+        self._settings = IndexSettings(config.index, config.m, config.ef_construction, config.ef_search)
+        self._indexes: Indexes | None = None
+
+    async def initialize(self) -> None:
+        """Open the database, and begin to load the indexes of its stores."""
+        from stack.providers.inline.faiss_index.indexes import Indexes
+
+        await super().initialize()
+        folder = self.deps.storage.path(self.database.path.stem)
+        self._indexes = Indexes(self.database, folder, self._settings, self.deps.log)
+        for store in await self.database.read(schema.read_stores):
+            self._indexes.follow_soon(store.spec.vector_store_id)
+
+    async def shutdown(self) -> None:
+        if self._indexes is not None:
+            await self._indexes.close()
+
+    def vectors_table(self, spec: VectorStoreSpec) -> str:
+        settings_of(spec, self._settings)
+        return PLAIN_VECTORS
+
+    def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked | None:
+        assert self._indexes is not None
+        return self._indexes.nearest(connection, store, query)
+
+    async def insert_chunks(self, vector_store_id: str, chunks: Sequence[EmbeddedChunk]) -> None:
+        await super().insert_chunks(vector_store_id, chunks)
+        assert self._indexes is not None
+        self._indexes.follow_soon(vector_store_id)
+
+    async def delete_store(self, vector_store_id: str) -> None:
+        await super().delete_store(vector_store_id)
+        assert self._indexes is not None
+        self._indexes.forget(vector_store_id)
+
+    def check_chunks(self, spec: VectorStoreSpec, chunks: Sequence[EmbeddedChunk]) -> None:
+        from stack.providers.inline.faiss_index.index import lengths_of
+
+        fit = all(len(chunk.embedding) == spec.dimension for chunk in chunks)
+        check_chunks(spec, chunks, lengths_of([chunk.embedding for chunk in chunks]) if fit and chunks else None)
