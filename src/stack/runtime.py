@@ -11,7 +11,7 @@ import structlog
 from stack.apis.inference import Inference, Model
 from stack.apis.vector_io import VectorIO
 from stack.config.models import secret_values
-from stack.errors import ProvidersFailed, StackError
+from stack.errors import ProvidersFailed, SchemaTooNew, StackError
 from stack.logs import Redactor
 from stack.registry.contract import check_methods, load_provider_class
 from stack.registry.spec import Deps, ProviderSpec
@@ -52,6 +52,7 @@ class Runtime:
         self.vector_io: VectorIO = VectorIORouter(self._of("vector_io"))
         self.storage = Storage(config.state_dir, durability=config.storage.durability)
         self.files = FilesService(self._of("files"), self.storage, log)
+        self.refusal: SchemaTooNew | None = None  # why nothing may be served
         self._redact = Redactor(secret_values(config)).redact  # reasons are shown to callers
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -61,17 +62,28 @@ class Runtime:
     async def start(self, *, strict: bool = False) -> None:
         """Load and initialise every provider; one that fails is marked so and the rest serves.
 
-        strict: a provider that fails raises ProvidersFailed instead.
+        strict: a provider that fails raises ProvidersFailed instead. Raises: SchemaTooNew if a newer version wrote what
+        a provider or a service keeps.
         """
         await asyncio.gather(*(self._start(instance) for instance in self.instances))
         failed = [f"provider `{i.provider_id}`: {i.reason}" for i in self.instances if i.status == "failed"]
         if strict and failed:
             await self.stop()
             raise ProvidersFailed("\n".join(failed))
-        await self.files.start()
+        await self._start_services()
         task = asyncio.create_task(self.inference.list_models())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _start_services(self) -> None:
+        try:
+            if self.refusal is None:
+                await self.files.start()
+        except SchemaTooNew as error:
+            self.refusal = error
+        if self.refusal is not None:
+            await self.stop()
+            raise self.refusal
 
     async def _start(self, instance: Instance[Any]) -> None:
         if instance.status == "failed":
@@ -89,6 +101,9 @@ class Runtime:
             )
             async with asyncio.timeout(limit_s):
                 instance.provider = await start_provider(instance.spec, instance.config, deps)
+        except SchemaTooNew as error:
+            self.refusal = error
+            instance.fail(self._redact(error.message))
         except StackError as error:
             instance.fail(self._redact(error.message))
             bound.error("provider failed", reason=instance.reason)
