@@ -44,8 +44,9 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
     listener = _listen(server.host, server.port)
     host = f"[{server.host}]" if ":" in server.host else server.host
     url = f"http://{host}:{listener.getsockname()[1]}"
+    made: list[Runtime] = []
     settings = uvicorn.Config(
-        partial(_app, config, strict, url),
+        partial(_app, config, strict, url, made),
         factory=True,
         http=partial(Protocol, server),  # type: ignore[arg-type]  # called like the class, and it can be pickled
         ws="none",
@@ -66,7 +67,13 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
         worker = _Worker(settings)
         # Once uvicorn has shut down cleanly, it sends itself the signal again.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        worker.run(sockets=[listener])
+        try:
+            worker.run(sockets=[listener])
+        except SystemExit:  # uvicorn's way of telling that the start failed; its log says why
+            for runtime in made:
+                if runtime.refusal:
+                    raise runtime.refusal from None
+            raise
     if not worker.started:
         raise ProvidersFailed("the stack did not start: a provider failed")
 
@@ -79,11 +86,12 @@ class _Worker(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _app(config: RunConfig, strict: bool, url: str) -> App:
-    """Made once in each worker."""
+def _app(config: RunConfig, strict: bool, url: str, made: list[Runtime]) -> App:
+    """Made once in each worker; a server without workers reads from `made` how the start ended."""
     _configure_logs(config)
     announce = partial(log.info, "serving", stack=config.image_name, url=url)
-    return create_app(Runtime(config), strict=strict, announce=announce)
+    made.append(Runtime(config))
+    return create_app(made[-1], strict=strict, announce=announce)
 
 
 def _configure_logs(config: RunConfig) -> None:

@@ -59,7 +59,9 @@ class FilesService:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Let files expire from now on."""
+        """Let files expire from now on. Raises: SchemaTooNew, storage errors."""
+        if self._instances and self._storage.exists("files"):
+            await self._database()
         if self._instances:
             self._sweeper = asyncio.create_task(self._sweep_on())
 

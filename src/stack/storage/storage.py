@@ -65,6 +65,10 @@ class Storage:
                 self._databases[name] = database
             return self._databases[name]
 
+    def exists(self, name: str) -> bool:
+        """Whether there is a database of that name: one that is there is opened at the start, to refuse it then."""
+        return self._named(name).with_suffix(".db").exists()
+
     def path(self, name: str) -> Path:
         """The directory of bytes of a name, there and private. Raises: StorageError."""
         found = self._named(name)
