@@ -23,7 +23,8 @@ Count = Callable[[str], float]
 # How good a place is to cut at; the start of a Markdown heading is the best.
 _CHARACTER, _WORD, _LINE, _SENTENCE, _PARAGRAPH, _HEADING = range(6)
 
-_BORDER = re.compile(r"\n\s*|[.!?…][\"'”’»)\]]*\s+|[。！？][」』”’）]*\s*")
+# White space belongs to what is before it, but for the indent of a line.
+_BORDER = re.compile(r"\n(?:\s*\n)?|[.!?…][\"'”’»)\]]*(?:\s*\n|\s+)|[。！？][」』”’）]*(?:\s*\n|\s*)")
 _HEADING_MARK = re.compile(r"#{1,6} ")
 _WORD_ENDS = (" ", "\t", ",", ";", "，", "、")
 

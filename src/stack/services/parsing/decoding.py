@@ -46,9 +46,9 @@ def _declared(data: bytes, media_type: str | None) -> list[str]:
 def _looks_like(data: bytes) -> str | None:
     """UTF-16 without a mark: every other byte of mostly Latin text is NUL."""
     head = data[:_SNIFFED_BYTES]
-    half = max(1, len(head) // 2)
-    even, odd = head[::2].count(0) / half, head[1::2].count(0) / half
-    if max(even, odd) < 0.4 or min(even, odd) > 0.1:
+    half = len(head) / 2
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) < max(2, 0.4 * half) or min(even, odd) > 0.1 * half:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
@@ -65,6 +65,7 @@ def _damaged(data: bytes) -> str:
     """UTF-8 with some bytes damaged, if most of its long characters are whole; else windows-1252."""
     text = data.decode("utf-8", "replace")
     damaged = text.count("\ufffd")
-    if damaged <= (len(data) - len(text)) // 2:
+    whole = len(text) - len(text.encode("ascii", "ignore")) - damaged
+    if damaged <= whole:
         return text
     return _decoded(data, _LATIN) or data.decode("latin-1")

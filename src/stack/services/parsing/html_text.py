@@ -43,6 +43,7 @@ class _Page(HTMLParser):
         self._preformatted = False
         self._lists: list[int] = []  # the next number of each list around; 0 for bullets
         self._marker = ""
+        self._was_list = False
         self._table = TableWriting(writing)
         self._row: list[str] | None = None
 
@@ -139,11 +140,12 @@ class _Page(HTMLParser):
         if self._heading:
             self._writing.heading(self._heading, text)
             self._heading = 0
-        elif self._lists:
+        elif self._lists and self._was_list:
             self._writing.line(self._marker + text)
-            self._marker = " " * len(self._marker)
         else:
-            self._writing.paragraph(text)
+            self._writing.paragraph(self._marker + text)
+        self._was_list = bool(self._lists)
+        self._marker = " " * len(self._marker)
 
     def _end_cell(self) -> None:
         """A cell ends at its own end, or where the next begins."""

@@ -7,7 +7,7 @@ import re
 from stack.services.parsing.writing import Writing, clean
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _NO_TITLE = re.compile(r"\s*(?:[-*+>|#]|\d+[.)]|$|(?: {4}|\t))")
 _ESCAPE = re.compile(r"\\(?:\\|u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?)")
@@ -38,7 +38,7 @@ def write_markdown(text: str, writing: Writing) -> None:
             fence = mark[1]
         elif heading := _HEADING.match(line):
             _flush(held, writing)
-            writing.section(len(heading[1]), heading[2])
+            writing.section(len(heading[1]), _title(heading[2].strip()))
         elif before and (under := _UNDERLINE.match(line)):
             title = held.pop()
             _flush(held, writing)
@@ -47,6 +47,12 @@ def write_markdown(text: str, writing: Writing) -> None:
         before = "" if fence or _NO_TITLE.match(line) else line.strip()
         held.append(line)
     _flush(held, writing)
+
+
+def _title(text: str) -> str:
+    """A heading's text without the marks that may close it."""
+    words, _, last = text.rpartition(" ")
+    return text if last.strip("#") else words.rstrip()
 
 
 def _flush(held: list[str], writing: Writing) -> None:
