@@ -129,6 +129,45 @@ REQUESTS = (
         "Ask for bytes below the size that `GET /v1/files/{id}` tells.",
     ),
     ErrorCode(
+        "file_batch_not_found", 404, "The vector store has no such batch.", "Use the id that making the batch gave."
+    ),
+    ErrorCode(
+        "file_not_completed",
+        400,
+        "The file's text is not there: it is still worked on, was cancelled, or failed.",
+        "Wait until its `status` is `completed`; `last_error` tells why it failed.",
+    ),
+    ErrorCode(
+        "no_embedding_model",
+        400,
+        "Text is to be embedded, and there is no model for it.",
+        "Add an embedding model to run.yaml, or send embeddings.",
+    ),
+    ErrorCode(
+        "no_rerank_model",
+        400,
+        "The ranker `neural` needs a model, and none is named.",
+        "Name one in the request, or set `vector_stores.default_reranker_model`.",
+    ),
+    ErrorCode(
+        "rewrite_not_configured",
+        400,
+        "A query is to be rewritten, and no model is configured for it.",
+        "Set `vector_stores.rewrite_query_params`, or leave `rewrite_query` out.",
+    ),
+    ErrorCode(
+        "vector_store_expired",
+        400,
+        "The vector store was not used for as many days as `expires_after` says, and its chunks are gone.",
+        "Make another store of the same files.",
+    ),
+    ErrorCode(
+        "vector_store_file_not_found",
+        404,
+        "The file is not in that vector store.",
+        "`GET /v1/vector_stores/{id}/files` lists what is.",
+    ),
+    ErrorCode(
         "vector_store_not_found",
         404,
         "There is no vector store of that id, or it has expired.",
@@ -149,6 +188,12 @@ SERVER = (
         503,
         "As many requests at once as set.",
         "Come back after Retry-After; raise `server.max_in_flight` or `server.workers`.",
+    ),
+    ErrorCode(
+        "vector_store_unavailable",
+        503,
+        "The provider or the model that the vector store was made with is gone, or has lost it.",
+        "The message names it: bring it back, or delete the store.",
     ),
     ErrorCode(
         "provider_unavailable",

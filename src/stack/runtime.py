@@ -19,6 +19,7 @@ from stack.routing.inference import InferenceRouter
 from stack.routing.instance import Instance
 from stack.routing.vector_io import VectorIORouter
 from stack.services.files import FilesService
+from stack.services.vector_stores import VectorStores
 from stack.storage import Storage
 
 if TYPE_CHECKING:
@@ -49,9 +50,13 @@ class Runtime:
         ]
         # Routers exist before any provider, so that each can be handed all of them.
         self.inference: Inference = InferenceRouter(self._of("inference"), registered, log)
-        self.vector_io: VectorIO = VectorIORouter(self._of("vector_io"))
+        vector_io = VectorIORouter(self._of("vector_io"))
+        self.vector_io: VectorIO = vector_io
         self.storage = Storage(config.state_dir, durability=config.storage.durability)
         self.files = FilesService(self._of("files"), self.storage, log)
+        self.vector_stores = VectorStores(
+            config.vector_stores, vector_io, self.inference, self.files, self.storage, log
+        )
         self.refusal: SchemaTooNew | None = None  # why nothing may be served
         self._redact = Redactor(secret_values(config)).redact  # reasons are shown to callers
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -79,6 +84,7 @@ class Runtime:
         try:
             if self.refusal is None:
                 await self.files.start()
+                await self.vector_stores.start()
         except SchemaTooNew as error:
             self.refusal = error
         if self.refusal is not None:
@@ -119,6 +125,7 @@ class Runtime:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.vector_stores.stop()
         await self.files.stop()
         assert isinstance(self.inference, InferenceRouter)
         await self.inference.routes.stop()

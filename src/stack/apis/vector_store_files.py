@@ -19,6 +19,7 @@ from stack.apis.vector_stores import (
     FileCounts,
     Id,
     ListRequest,
+    Page,
     StoreRequest,
     each_once,
 )
@@ -86,6 +87,10 @@ class VectorStoreFile(WireModel):
     chunks_total: int | None = None
     chunks_done: int | None = None
     attempts: int | None = None
+
+
+class VectorStoreFilePage(Page[VectorStoreFile]):
+    """A part of the list of files."""
 
 
 class VectorStoreFileDeleted(WireModel):

@@ -35,7 +35,8 @@ Metadata = Annotated[
     Field(max_length=16),
     AfterValidator(lambda metadata: _with_short_keys(metadata)),
 ]
-AttributeValue = Annotated[Text, Field(max_length=512)] | Annotated[float, Field(allow_inf_nan=False)] | bool
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # what engines can hold
+AttributeValue = Annotated[Text, Field(max_length=512)] | bool | Whole | Annotated[float, Field(allow_inf_nan=False)]
 Attributes = Annotated[
     Map[AttributeValue], Field(max_length=16), AfterValidator(lambda attributes: _with_short_keys(attributes))
 ]
@@ -115,7 +116,7 @@ class VectorStore(WireModel):
     """A store. Times are Unix seconds.
 
     status: `in_progress` while a file of it is. usage_bytes: text and vectors of its files.
-    Ours: description, what it was made with, and `chunk_count` where a single store is asked for.
+    Ours: description, and what it was made with.
     Source: https://platform.openai.com/docs/api-reference/vector-stores/object
     """
 
@@ -155,8 +156,14 @@ class Page(WireModel, Generic[T]):
     has_more: bool = False
 
 
+class VectorStorePage(Page[VectorStore]):
+    """A part of the list of stores."""
+
+
 class ListRequest(StoreRequest):
     """Which part of a list: `limit` items beyond the item `after`, or up to the item `before`, in this order of age."""
+
+    model_config = ConfigDict(strict=False)  # it comes as a query string
 
     after: Id | None = None
     before: Id | None = None

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from stack.apis.models import ModelType
+from stack.config.vector_stores import VectorStoresConfig
 from stack.config.yaml import Section
 from stack.errors import ConfigError
 from stack.registry.spec import ConfigModel, ProviderSpec, env
@@ -48,7 +49,6 @@ NOT_YET = frozenset(
         "tls_keyfile",
         "tool_groups",
         "vector_dbs",
-        "vector_stores",
     }
 )
 
@@ -151,6 +151,9 @@ class RunFile(ConfigModel):
     apis: list[str] = Field(default_factory=list, description="APIs to serve; left out: those that have `providers`.")
     providers: dict[str, list[Section]] = Field(description="The providers of each API.")
     models: list[Section] = Field(default_factory=list, description="Models by the ids that callers use.")
+    vector_stores: VectorStoresConfig = Field(
+        default_factory=VectorStoresConfig, description="What holds for vector stores, and which there are."
+    )
     storage: StorageConfig = Field(default_factory=StorageConfig, description="Where the stack keeps its data.")
     server: ServerConfig = Field(default_factory=ServerConfig, description="How the stack is reached.")
 
@@ -177,6 +180,7 @@ class RunConfig:
     models: list[ModelEntry]
     server: ServerConfig
     storage: StorageConfig = dataclasses.field(default_factory=StorageConfig)
+    vector_stores: VectorStoresConfig = dataclasses.field(default_factory=VectorStoresConfig)
     version: int = 2
 
     @property

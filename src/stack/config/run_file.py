@@ -18,6 +18,7 @@ from stack.registry.discovery import load_config_class, specs
 from stack.registry.spec import API_NAMES, ProviderSpec
 
 MODELS_API = "inference"  # the API whose providers serve `models`
+VECTORS_API = "vector_io"  # the API whose providers hold `vector_stores`
 
 
 class RunFileReader:
@@ -40,10 +41,18 @@ class RunFileReader:
         providers = {api: list(self._instances(api)) for api in self._providers if api in API_NAMES}
         self._check_needs(providers)
         models = list(self._models())
+        self._check_vector_stores()
         self._report.check()
         assert written is not None
         return RunConfig(
-            self._report.file, written.image_name, apis, providers, models, written.server, written.storage
+            self._report.file,
+            written.image_name,
+            apis,
+            providers,
+            models,
+            written.server,
+            written.storage,
+            written.vector_stores,
         )
 
     def _apis(self, written: RunFile | None) -> list[str]:
@@ -151,16 +160,28 @@ class RunFileReader:
             if model_id:
                 self._check_first("models", model_id, f"{path}.model_id")
             if provider_id:
-                self._check_provider(provider_id, f"{path}.provider_id")
+                self._check_provider(provider_id, f"{path}.provider_id", MODELS_API, "the model")
             if entry := self._source.read(ModelEntry, section, path):
                 yield entry
 
-    def _check_provider(self, word: Word, path: str) -> None:
-        ids = [provider_id for api, provider_id in self._first_uses if api == MODELS_API]
+    def _check_vector_stores(self) -> None:
+        section = self._source.root.get("vector_stores")
+        if not isinstance(section, Section):
+            return
+        if (default := self._source.word(section.get("default_provider_id"))) and default.text:
+            self._check_provider(default, "vector_stores.default_provider_id", VECTORS_API, "the default")
+        for store, path in self._source.sections(section.get("stores"), "vector_stores.stores"):
+            if store_id := self._source.word(store.get("vector_store_id")):
+                self._check_first("vector_stores", store_id, f"{path}.vector_store_id")
+            if (provider_id := self._source.word(store.get("provider_id"))) and provider_id.text:
+                self._check_provider(provider_id, f"{path}.provider_id", VECTORS_API, "the store")
+
+    def _check_provider(self, word: Word, path: str, api: str, who: str) -> None:
+        ids = [provider_id for known, provider_id in self._first_uses if known == api]
         if word.text in ids or self._unreadable_ids:
             return
         if names := self._off.get(word.text):
-            problem = f"provider `{word.said}` is switched off because {unset(names)}, or switch the model off as well"
+            problem = f"provider `{word.said}` is switched off because {unset(names)}, or switch {who} off as well"
         else:
             near = nearest(word.text, ids) or ids
             problem = f"no provider `{word.said}`: " + (

@@ -28,6 +28,8 @@ from stack.server.schemas import (
     RouteObject,
     VersionObject,
 )
+from stack.server.vector_io import vector_io_endpoints
+from stack.server.vector_stores import vector_store_endpoints
 from stack.version import __version__
 
 # Where Llama Stack had it. Its streams ended without `[DONE]`, which its client of that time cannot read.
@@ -109,7 +111,11 @@ def rest_app(runtime: Runtime, meter: Meter, gate: Gate) -> FastAPI:
 
     app = FastAPI(title="stack", version=__version__, redoc_url=None, redirect_slashes=False)
     operations = Operations(runtime, meter, app)
-    endpoints = file_endpoints(runtime.files, gate)
+    endpoints = [
+        *file_endpoints(runtime.files, gate),
+        *vector_store_endpoints(runtime.vector_stores, gate),
+        *vector_io_endpoints(runtime.vector_stores, gate),
+    ]
 
     def add(method: str, prefix: str, path: str, endpoint: Callable[..., Any], tag: str, shown: bool) -> None:
         app.add_api_route(

@@ -115,6 +115,8 @@ DIFFERENCES = {
         for name in ("embedding_*", "metric", "params*", "provider_id", "provider_vector_store_id")
     },
     **{(VectorStore, name): OURS for name in ("description", "embedding_*", "metric", "provider_id")},
+    **{(kind, "attributes{}"): WHOLE for kind in (FileAttachRequest, FileUpdateRequest, FileBatchRequest)},
+    (FileBatchRequest, "files[].attributes{}"): WHOLE,
     (FileUpdateRequest, "vector_store_id"): IN_PATH,
     **{(VectorStoreFile, name): OURS for name in ("attempts", "chunks_done", "chunks_total", "filename")},
     (VectorStoreFile, "attributes{}"): WHOLE,

@@ -21,6 +21,14 @@ from stack import errors
 from stack.cli import main
 from stack.config.load import parse_run_config
 from stack.config.models import AuthConfig, ModelEntry, ProviderEntry, RunFile, ServerConfig, StorageConfig
+from stack.config.vector_stores import (
+    DeclaredStore,
+    EmbeddingChoice,
+    IngestionConfig,
+    RetrievalConfig,
+    RewriteConfig,
+    VectorStoresConfig,
+)
 from stack.distribution import render
 from stack.distribution.template import read_template
 from stack.registry.spec import ConfigModel
@@ -147,7 +155,13 @@ def test_the_links_of_a_guide_lead_somewhere(guide: str):
             assert anchor in [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
 
 
-@pytest.mark.parametrize("model", [RunFile, ProviderEntry, ModelEntry, StorageConfig, ServerConfig, AuthConfig])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(RunFile, ProviderEntry, ModelEntry, StorageConfig, ServerConfig, AuthConfig),
+        *(VectorStoresConfig, EmbeddingChoice, RewriteConfig, RetrievalConfig, IngestionConfig, DeclaredStore),
+    ],
+)
 def test_the_guide_has_every_key_of_run_yaml_as_it_describes_itself(model: type[ConfigModel]):
     rows = [line for line in GUIDES["docs/configuration.md"].splitlines() if line.startswith("|")]
     for name, field in model.model_fields.items():
