@@ -333,6 +333,12 @@ COMMANDS = (
         "Each line tells file, line, column, and what to do.",
     ),
     ErrorCode(
+        "package_conflict",
+        None,
+        "Packages that providers need cannot be installed together.",
+        "The message names the providers: leave one out, or build two stacks.",
+    ),
+    ErrorCode(
         "build_failed",
         None,
         "An environment could not be made.",

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """One `pip install`. requirements: what it reads from its input, where options such as `--hash` may stand."""
+    """One `pip install`. requirements: what it reads from its input, where options such as `--hash` may stand.
+
+    index: the URL of the only index to ask, None for that of the machine.
+    """
 
     arguments: tuple[str, ...]
     requirements: tuple[str, ...] = ()
+    index: str | None = None
 
     def __str__(self) -> str:
         """The line for a shell."""
-        line = shlex.join(["pip", "install", *self.arguments])
+        index = ["--index-url", self.index] if self.index else []
+        line = shlex.join(["pip", "install", *index, *self.arguments])
         return f"printf '%s\\n' {shlex.join(self.requirements)} | {line}" if self.requirements else line
 
 
@@ -43,4 +48,4 @@ def _urls(from_index: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _from(url: str, packages: Sequence[str]) -> Install:
-    return Install(("--no-deps", "--index-url", url, *packages))
+    return Install(("--no-deps", *packages), index=url)

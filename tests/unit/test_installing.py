@@ -12,7 +12,7 @@ def test_nothing_is_run_for_nothing():
 def test_packages_of_an_index_come_first_and_their_dependencies_from_elsewhere():
     lines = [str(each) for each in installs(("numpy",), from_index=(("torch>=2", "https://wheels.example/cpu"),))]
     assert lines == [
-        "pip install --no-deps --index-url https://wheels.example/cpu 'torch>=2'",
+        "pip install --index-url https://wheels.example/cpu --no-deps 'torch>=2'",
         "pip install numpy 'torch>=2'",
     ]
 

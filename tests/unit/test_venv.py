@@ -8,7 +8,7 @@ import pytest
 
 from stack.errors import ConfigError
 from stack.installing import Install
-from stack.venv import BuildFailed, in_place_of, make_venv
+from stack.venv import BuildFailed, make_venv, replacing
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def venv(tmp_path: Path) -> Path:
 
 def make(path: Path, *, replace: bool = True, error: BaseException | None = None) -> None:
     """Put a folder with `new` in it at `path`, and perhaps fail then."""
-    with in_place_of(path, replace):
-        path.mkdir()
-        (path / "new").touch()
+    with replacing(path, replace) as new:
+        new.mkdir()
+        (new / "new").touch()
         if error is not None:
             raise error
 
@@ -39,6 +39,12 @@ def test_the_old_environment_gives_way_to_a_complete_one(venv):
     assert contents(venv) == {"venv": ["new"]}
 
 
+def test_the_old_environment_serves_while_the_new_one_is_made(venv):
+    with replacing(venv, True) as new:
+        new.mkdir()
+        assert (venv / "old").exists()
+
+
 def test_an_environment_is_not_replaced_unasked(venv):
     with pytest.raises(ConfigError, match="--force"):
         make(venv, replace=False)
@@ -46,24 +52,43 @@ def test_an_environment_is_not_replaced_unasked(venv):
 
 
 @pytest.mark.parametrize("error", [BuildFailed("no"), KeyboardInterrupt()])
-def test_the_old_environment_comes_back_when_the_new_one_fails(venv, error):
+def test_the_old_environment_stays_when_the_new_one_fails(venv, error):
     with pytest.raises(type(error)):
         make(venv, error=error)
     assert contents(venv) == {"venv": ["old"]}
 
 
-def test_a_build_that_was_killed_is_undone_by_the_next(venv):
+def test_a_build_that_was_killed_between_two_renames_is_undone_by_the_next(venv):
     venv.rename(venv.with_name("venv.previous"))
-    (venv / "half").mkdir(parents=True)
     with pytest.raises(ConfigError):
         make(venv, replace=False)
     assert contents(venv) == {"venv": ["old"]}
 
 
-def test_what_an_interrupted_removal_left_is_removed(venv):
-    venv.with_name("venv.discarded").mkdir()
+def test_what_a_killed_build_left_is_removed(venv):
+    (venv.with_name("venv.new") / "half").mkdir(parents=True)
     make(venv)
     assert contents(venv) == {"venv": ["new"]}
+
+
+def test_two_builds_do_not_work_in_one_folder(venv):
+    with replacing(venv, True) as new:
+        new.mkdir()
+        with pytest.raises(ConfigError, match="another build is at work"):
+            make(venv)
+    assert contents(venv) == {"venv": []}
+
+
+def test_scripts_name_the_place_where_the_environment_ends_up(tmp_path):
+    with replacing(tmp_path / "venv", True) as new:
+        (new / "bin").mkdir(parents=True)
+        (new / "bin/tool").write_text(f"#!{new}/bin/python\nprint()\n")
+        (new / "bin/binary").write_bytes(b"\0" + bytes(new / "lib"))
+        (new / "bin/link").symlink_to("tool")
+    made = tmp_path / "venv/bin"
+    assert (made / "tool").read_text() == f"#!{made}/python\nprint()\n"
+    assert b"venv.new" in (made / "binary").read_bytes()
+    assert (made / "link").is_symlink()
 
 
 def test_a_failed_installation_leaves_nothing(tmp_path, capfd):

@@ -23,7 +23,8 @@ def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
     """Print every problem of a run.yaml.
 
     If there is none: which providers are on, which are off, and which cannot be imported (the exit status is then 1,
-    though the rest would serve). Nothing is started, and nobody is called.
+    though the rest would serve). A build.yaml beside it must name the same providers, or the exit status is 1 as well.
+    Nothing is started, and nobody is called.
     """
     from stack.config.load import parse_run_config
     from stack.distribution import run_config_source
@@ -36,9 +37,23 @@ def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
     click.echo(table(("API", "PROVIDER", "TYPE", "STATE"), sorted(on + off)))
     failed = sum(state.startswith("failed") for *_, state in on)
     counts = f"{len(on) - failed} on, {failed} failed, {len(off)} off; models registered: {len(loaded.models)}"
-    click.echo(f"{file}: {'some providers cannot start' if failed else 'no problems'}; providers: {counts}")
-    if failed:
+    differences = _drift(text, file)
+    for line in differences:
+        click.echo(line)
+    found = ["some providers cannot start"] * bool(failed) + ["it differs from build.yaml"] * bool(differences)
+    click.echo(f"{file}: {' and '.join(found) or 'no problems'}; providers: {counts}")
+    if found:
         raise SystemExit(1)
+
+
+def _drift(text: str, file: str) -> list[str]:
+    """The providers that run.yaml and a build.yaml beside it do not share."""
+    from pathlib import Path
+
+    from stack.build.drift import drift
+
+    build_yaml = Path(file).with_name("build.yaml")
+    return drift(build_yaml, text, file) if Path(file).is_file() and build_yaml.is_file() else []
 
 
 def _state(instance: ProviderInstance) -> Row:

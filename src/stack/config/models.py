@@ -19,6 +19,7 @@ from stack.registry.spec import ConfigModel, ProviderSpec, env
 
 MiB = 1024 * 1024
 MIN_KEY_LENGTH = 20
+ImageType = Literal["venv", "container"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 MAKE_KEY = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 
@@ -210,7 +211,7 @@ class BuildConfig(ConfigModel):
 
     version: Literal[2] = Field(2, description="Version of this file's format.")
     distribution_spec: DistributionSpec = Field(description="What the distribution is made of.")
-    image_type: Literal["venv"] = Field("venv", description="What the build makes.")
+    image_type: ImageType = Field("venv", description="What the build makes.")
     image_name: str = Field("stack", min_length=1, description="Name of the environment that the build makes.")
     additional_pip_packages: list[str] = Field(default_factory=list, description="Requirements to install as well.")
 

@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from stack.distribution.template import DistributionTemplate, ProviderChoice, alternatives
-from stack.errors import BadConfig, ConfigError, Problem
+from stack.errors import BadConfig, ConfigError, MissingPackage, Problem
 from stack.registry.discovery import find_spec, load_config_class, specs
 from stack.registry.spec import ProviderConfig, ProviderSpec, env_name
+
+NOT_INSTALLED = ""  # the origin of a provider whose package a build is to install
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +33,42 @@ class Entry:
         return f"${{env.{self.switch}:+{self.provider_id}}}" if self.switch else self.provider_id
 
 
-def entries(template: DistributionTemplate) -> dict[str, list[Entry]]:
+def entries(template: DistributionTemplate, *, uninstalled: bool = False) -> dict[str, list[Entry]]:
     """The providers of each API in the template's order; imports their modules for `Config`.
 
+    uninstalled: take a `module` that is not there by its name alone, without settings, since a build will install it.
     Raises: BadConfig for a provider id used twice or an unknown setting, and what the registry raises.
     """
-    taken = {api: list(_taken(template, api)) for api in template.providers}
+    taken = {api: list(_taken(template, api, uninstalled)) for api in template.providers}
     if problems := list(_problems(template, taken)):
         raise BadConfig(problems)
     return taken
 
 
-def _taken(template: DistributionTemplate, api: str) -> Iterator[Entry]:
+def _taken(template: DistributionTemplate, api: str, uninstalled: bool) -> Iterator[Entry]:
     choices = template.providers[api]
     named = {choice.provider_type for choice in choices}
     every_remote = any(choice.is_wildcard for choice in choices)
     for choice in choices:
         if not choice.is_wildcard:
-            spec = find_spec(api, choice.provider_type, choice.module)
+            spec = _found(api, choice, uninstalled)
             yield _entry(spec, choice, switched=every_remote and spec.kind == "remote")
             continue
         for spec in remote_rows(api):
             if spec.provider_type not in named:
                 yield _entry(spec, ProviderChoice(provider_type=spec.provider_type), switched=True)
+
+
+def _found(api: str, choice: ProviderChoice, uninstalled: bool) -> ProviderSpec:
+    try:
+        return find_spec(api, choice.provider_type, choice.module)
+    except MissingPackage:
+        if choice.module is None or not uninstalled:
+            raise
+        module, _, version = choice.module.partition("==")
+        package = module.partition(".")[0] + (f"=={version}" if version else "")
+        description = f"Of the package `{package}`: see there for its settings."
+        return ProviderSpec(api, choice.provider_type, description, module, (package,), origin=NOT_INSTALLED)
 
 
 def remote_rows(api: str | None = None) -> list[ProviderSpec]:
@@ -62,7 +77,7 @@ def remote_rows(api: str | None = None) -> list[ProviderSpec]:
 
 
 def _entry(spec: ProviderSpec, choice: ProviderChoice, *, switched: bool) -> Entry:
-    config_class = load_config_class(spec)
+    config_class = load_config_class(spec) if spec.origin != NOT_INSTALLED else BaseModel
     sample = config_class.sample_run_config() if issubclass(config_class, ProviderConfig) else {}
     return Entry(
         spec=spec,

@@ -18,13 +18,14 @@ _PLACEHOLDER = re.compile(r"\$\{env\.(\w+)")
 FILES = ("build.yaml", "run.yaml", "README.md")
 
 
-def render(template: DistributionTemplate, header: str | None = None) -> dict[str, str]:
+def render(template: DistributionTemplate, header: str | None = None, *, uninstalled: bool = False) -> dict[str, str]:
     """The text of each of `FILES`; the same template always gives the same bytes.
 
-    header: the first comment of each file. Imports the providers' modules for `Config`, nothing else of them.
+    header: the first comment of each file; uninstalled: see `entries`. Imports the providers' modules for `Config`,
+    nothing else of them.
     Raises: BadConfig for what the template gets wrong, and what the registry raises.
     """
-    apis = entries(template)
+    apis = entries(template, uninstalled=uninstalled)
     values = {
         "template": template,
         "apis": apis,

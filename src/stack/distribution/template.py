@@ -10,7 +10,8 @@
     models:
       - {model_id: chat, provider_id: ollama, provider_model_id: llama3.2}
 
-The folder gives the name. What is not said here comes from registry rows and `Config` classes.
+The folder gives the name. `image_type`, `container_image` and `additional_pip_packages` go into build.yaml as they are.
+What is not said here comes from registry rows and `Config` classes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from stack.apis.models import ModelType
+from stack.config.models import ImageType
 from stack.config.report import Position, Report
 from stack.config.yaml import Node, Section, Series, compose, read_text
 from stack.errors import nearest
@@ -73,6 +75,9 @@ class DistributionTemplate(ConfigModel):
     description: str = Field(min_length=1)
     providers: dict[str, list[ProviderChoice]] = Field(min_length=1)
     models: list[ModelChoice] = Field(default_factory=list)
+    image_type: ImageType = "venv"
+    container_image: str | None = None
+    additional_pip_packages: list[str] = Field(default_factory=list)
 
     @field_validator("description")
     @classmethod

@@ -49,3 +49,16 @@ def test_every_problem_is_printed(stack, tmp_path):
     assert ended.exit_code == 2
     assert len(ended.stderr.splitlines()) == 3
     assert "Traceback" not in ended.output
+
+
+def test_a_build_yaml_beside_it_must_name_the_same_providers(stack, run_yaml):
+    path = run_yaml()
+    beside = path.with_name("build.yaml")
+    beside.write_text("distribution_spec: {providers: {inference: [{provider_type: inline::playground}]}}\n")
+    assert stack("check", "run.yaml").exit_code == 0
+    beside.write_text("distribution_spec: {providers: {inference: [{provider_type: remote::groq}]}}\n")
+    ended = stack("check", "run.yaml")
+    assert ended.exit_code == 1
+    assert "build.yaml:1:61: providers.inference: `remote::groq` is here and not in `run.yaml`" in ended.stdout
+    assert "`inline::playground` is here and not in `build.yaml`" in ended.stdout
+    assert "run.yaml: it differs from build.yaml; providers: 1 on" in ended.stdout

@@ -65,13 +65,19 @@ def test_quoted_text_stays_text_and_plain_scalars_have_types(read):
     assert read(text).providers["inference"][0].config == {"a": "1", "b": 1, "c": True, "d": "${env.X:=y}"}
 
 
+KEYS = " or ".join(
+    f"`{key}`"
+    for key in ("description", "providers", "models", "image_type", "container_image", "additional_pip_packages")
+)
+
+
 def test_mistakes_in_shape_are_told_together_where_they_stand(read):
     with pytest.raises(BadConfig) as caught:
         read(MISTAKES)
     assert problems(caught) == [
         (6, 7, "providers.inference[1].confg", "unknown key `confg`: did you mean `config`?"),
         (10, 35, "models[0].model_type", "input should be 'llm', 'embedding' or 'rerank'"),
-        (11, 1, "owner", "unknown key `owner`: did you mean `description` or `providers` or `models`?"),
+        (11, 1, "owner", f"unknown key `owner`: did you mean {KEYS}?"),
     ]
 
 
