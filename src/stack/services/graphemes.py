@@ -43,7 +43,7 @@ def boundary_before(text: str, at: int, since: int) -> int:
 def _extends(character: str) -> bool:
     return (
         category(character) in ("Mn", "Me", "Mc")
-        or character in "\u200c\u200d\uff9e\uff9f"
+        or character in "\u0e33\u0eb3\u200c\u200d\uff9e\uff9f"  # Thai and Lao am, joiners, half-width voicing
         or "\U0001f3fb" <= character <= "\U0001f3ff"
         or "\U000e0020" <= character <= "\U000e007f"
     )

@@ -7,6 +7,7 @@ import pytest
 from stack.services.graphemes import LONGEST, boundary_before, is_boundary
 
 WHOLE = [
+    "\u0e01\u0e33",
     "e\u0301",
     "\r\n",
     "👍🏽",
