@@ -62,7 +62,7 @@ class PostgresServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.stop(signal.SIGQUIT)  # what it holds goes anyway
         shutil.rmtree(self.folder)
 
     def start(self) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_EF_SEARCH = 1000
 SPARE = 4  # candidates for each result, where an index of 16-bit numbers chooses them
 _EXACT = {"enable_indexscan": "off", "jit": "off"}
+# The planner does not see what it costs to fetch vectors that lie outside of their rows.
+_BY_INDEX = {"enable_seqscan": "off", "jit": "off"}
 _SET = "select set_config(name, value, true) from unnest($1::text[], $2::text[]) as settings (name, value)"
 
 
@@ -36,8 +38,9 @@ class Search:
         """How the index is searched."""
         of = table.settings
         if of.index == "ivfflat":
-            return {"ivfflat.probes": str(min(of.probes, of.lists)), "ivfflat.iterative_scan": "relaxed_order"}
-        return {
+            probes = str(min(of.probes, of.lists))
+            return _BY_INDEX | {"ivfflat.probes": probes, "ivfflat.iterative_scan": "relaxed_order"}
+        return _BY_INDEX | {
             "hnsw.ef_search": str(min(max(of.ef_search, top_k), MAX_EF_SEARCH)),
             "hnsw.iterative_scan": "relaxed_order",
             "hnsw.max_scan_tuples": str(max(self.max_scan_tuples, top_k)),

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from stack.apis.vector_io import VectorIO
-from stack.testing.vector_io import VectorIOContract
+from stack.testing.vector_io import Settings, VectorIOContract
+from stack.testing.vector_io.filtering import Filtering
+from stack.testing.vector_io.vectors import Vectors
 
 
-class _OnPostgres(VectorIOContract):
+class _OnPostgres(Settings):
     tolerance = 1e-4
     config: dict[str, Any] = {}  # noqa: RUF012 - as the suite's own settings
 
@@ -23,9 +25,9 @@ class _OnPostgres(VectorIOContract):
         return await make_provider(**self.config)
 
 
-class TestByHnsw(_OnPostgres):
+class TestByHnsw(_OnPostgres, VectorIOContract):
     recall = 0.95
 
 
-class TestExactly(_OnPostgres):
+class TestExactly(_OnPostgres, Vectors, Filtering):
     params = {"index": "none"}  # noqa: RUF012
