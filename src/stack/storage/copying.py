@@ -27,7 +27,8 @@ def copy_database(source: Connection, target: Path) -> None:
         copy = apsw.Connection(os.fspath(partial), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             # Half a copy is thrown away, and a whole one is flushed at once.
-            copy.execute("PRAGMA journal_mode = off; PRAGMA synchronous = off")
+            copy.pragma("journal_mode", "off")
+            copy.pragma("synchronous", "off")
             with copy.backup("main", source, "main") as backup:
                 backup.step(-1)
         finally:

@@ -69,7 +69,7 @@ def _apply(connection: Connection, migration: Migration, name: str) -> None:
     import apsw
 
     if isinstance(migration, str):
-        connection.execute(migration)
+        connection.execute(migration).fetchall()  # what follows a row is not run before the row is taken
     else:
         migration(connection)
     if not connection.in_transaction:

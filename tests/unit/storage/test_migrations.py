@@ -49,6 +49,10 @@ async def test_a_new_database_needs_no_copy(opened, state_dir):
     assert copies(state_dir) == []
 
 
+async def test_a_step_is_run_to_its_end_though_it_finds_rows(opened):
+    assert await opened([f"{ONE}; SELECT * FROM item; {TWO}"], rows) == [(1, "one", 0), (2, "two", 0)]
+
+
 async def test_a_copy_of_before_is_kept(opened, state_dir):
     await opened([ONE])
     await opened([ONE, TWO, three])
