@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP ?= $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
+BENCH := $(VENV)/.bench-installed
 STARTER := $(VENV)/.starter-installed
 
 .DEFAULT_GOAL := help
@@ -35,9 +36,10 @@ format: $(DEV)  ## format the code, and fix what the linter can
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
-bench: $(DEV)  ## measure against the upstream itself and a naive proxy
+bench: $(DEV) $(BENCH)  ## measure against the upstream itself, a naive proxy, and other HTTP clients
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/upstream_clients.py
 
 soak: $(DEV)  ## ask 100,000 times, faults and all, and see that memory stays flat; kill -9 a writer 200 times
 	$(BIN)/python benchmarks/soak.py
@@ -59,6 +61,10 @@ $(DEV): pyproject.toml | $(BIN)/pip
 	@echo "installing into $(VENV), with what the tests need"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(BASE)
+
+$(BENCH): $(DEV)
+	@$(PIP) --editable '.[bench]'
+	@touch $@
 
 # Packages and weights of the starter's providers. A provider that lacks its own says so; the others serve.
 $(STARTER): $(BASE) distributions/starter/build.yaml src/stack/registry/*.py
