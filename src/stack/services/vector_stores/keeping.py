@@ -107,7 +107,7 @@ class Keeper:
                 reason = f"run.yaml has no provider `{record.provider_id}`"
             elif model and model not in missing:
                 found = await self._inference.check_model_availability(model)
-                missing[model] = reason = found.reason if found.status == "absent" else ""
+                missing[model] = reason = f"nobody serves the model `{model}`" if found.status == "absent" else ""
             else:
                 reason = missing.get(model, "")
             if reason:
