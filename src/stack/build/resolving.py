@@ -115,7 +115,7 @@ def _compile(project: str, staging: Path, offline: bool) -> str | _Unsatisfiable
 def _reason(said: str) -> str:
     """uv's words in one line, without the marks around them."""
     lines = (line.strip().removeprefix("error:").removeprefix("cause:").strip() for line in said.splitlines())
-    return " ".join(line for line in lines if line and not line.startswith(_UNSATISFIABLE))
+    return " ".join(line for line in lines if line and not line.startswith(_UNSATISFIABLE)).rstrip(".")
 
 
 def _conflict(parties: Sequence[Wanted], staging: Path, reason: str, offline: bool) -> PackageConflict:

@@ -17,7 +17,7 @@ import yaml
 from stack.distribution import get_distribution_template
 
 MADE = Path("made")
-PATIENCE_S = 60
+PATIENCE_S = 30
 
 
 def installed() -> set[str]:
@@ -47,6 +47,13 @@ def test_a_lock_that_no_longer_holds_is_set_aside(stack, small, without_uv):
     stack("build", "--config", small)
     assert (MADE / "pylock.toml.old").read_text() == "old"
     assert not (MADE / "pylock.toml").exists()
+
+
+def test_a_plan_without_uv_lists_what_is_asked_for(stack, small, without_uv):
+    ended = stack("build", "--config", small, "--plan")
+    assert ended.exit_code == 0, ended.output
+    assert ended.stdout.splitlines()[-2:] == ["  acme==1", "  x"]
+    assert "unlocked, since uv is not installed:" in ended.stdout
 
 
 def test_pip_does_not_pretend_to_make_a_container(stack, small, without_uv):
@@ -155,7 +162,8 @@ def test_every_question_has_an_answer_already_and_the_last_one_can_be_no(termina
     guide = terminal("build")
     guide.answer("Name of the stack [my-stack]:", "")
     guide.answer("Build a (venv, container) [venv]:", "")
-    for title in ("APIs", *(f"Providers of {api}" for api in get_distribution_template("starter").providers)):
+    apis = sorted(get_distribution_template("starter").providers)
+    for title in ("APIs", *(f"Providers of {api}" for api in apis)):
         guide.answer(title, "")
     guide.answer("Build it? [Y/n]:", "n")
     status, _ = guide.end()
