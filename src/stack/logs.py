@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import math
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -14,6 +16,7 @@ import structlog
 
 MASK = "***"
 MIN_LENGTH = 4
+TRACEBACK_S = 1.0
 
 
 class Redactor:
@@ -65,6 +68,40 @@ def _escaped(key: str, text: str) -> str:
     return "".join(char if char.isprintable() or char in kept else repr(char)[1:-1] for char in text)
 
 
+class OneTraceback:
+    """Shows one traceback a second of each place in the code: printing one takes the process milliseconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._shown: dict[tuple[str, int], float] = {}
+
+    def __call__(self, _logger: Any, _name: str, event: Any) -> Any:
+        error = _exception(event.get("exc_info"))
+        if error is None:
+            return event
+        now, place = self._clock(), _place(error)
+        if now - self._shown.get(place, -math.inf) < TRACEBACK_S:
+            return {**event, "exc_info": None, "error": type(error).__name__}
+        self._shown[place] = now
+        return event
+
+
+def _exception(exc_info: Any) -> BaseException | None:
+    """What a log call was given, which may be `True` for the exception that is handled now."""
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    found = exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1] if exc_info else None
+    return found if isinstance(found, BaseException) else None
+
+
+def _place(error: BaseException) -> tuple[str, int]:
+    """File and line that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else (type(error).__name__, 0)
+
+
 class _Stderr:
     """Whatever `sys.stderr` is when a line is written: tests and notebooks replace it."""
 
@@ -104,6 +141,7 @@ def _configure_ours(level: int) -> tuple[list[Any], Any]:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        OneTraceback(),
         structlog.processors.format_exc_info,
         _redactor,
         escape_controls,

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from stack.logs import MASK, Redactor, escape_controls
+from stack.logs import MASK, OneTraceback, Redactor, escape_controls
 
 SECRET = 's3cr3t/+"\\ é€=='
 FORMS = {
@@ -86,8 +86,9 @@ def test_plain_texts_and_other_values_stay_as_they_are():
 
 
 PROGRAM = """
-import logging, structlog
+import logging, structlog, stack.logs
 from stack.logs import configure_logs
+stack.logs.TRACEBACK_S = 0  # both are of one place
 configure_logs(["s3cr3t-key"])
 log = structlog.get_logger("stack").bind(provider="up")
 log.info("told", url="http://x/?key=s3cr3t-key", deep={"a": ["s3cr3t-key"]})
@@ -109,3 +110,40 @@ def test_every_line_of_a_process_goes_to_stderr_without_the_secret():
     assert (ran.stderr.count("KeyError: "), ran.stderr.count("ValueError: ")) == (2, 2)
     assert "event=told" in ran.stderr
     assert "provider=up" in ran.stderr
+
+
+def failure(place: int) -> BaseException:
+    """An exception that was raised at one of two places."""
+    try:
+        if place:
+            raise ZeroDivisionError
+        raise ZeroDivisionError
+    except ZeroDivisionError as error:
+        return error
+
+
+def test_a_place_shows_one_traceback_a_second():
+    now = 0.0
+    limit = OneTraceback(lambda: now)
+
+    def is_shown(place: int) -> bool:
+        event = limit(None, "error", {"event": "internal error", "exc_info": failure(place)})
+        assert event["event"] == "internal error"
+        return bool(event["exc_info"])
+
+    assert [is_shown(0), is_shown(0), is_shown(1), is_shown(1)] == [True, False, True, False]
+    now = 1.0
+    assert [is_shown(0), is_shown(0)] == [True, False]
+
+
+def test_a_traceback_that_is_left_out_is_named():
+    limit = OneTraceback(lambda: 0.0)
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        events = [limit(None, "error", {"event": "again", "exc_info": True}) for _ in range(2)]
+    assert events[1] == {"event": "again", "exc_info": None, "error": "ZeroDivisionError"}
+
+
+def test_events_without_an_exception_pass():
+    assert OneTraceback()(None, "info", {"event": "fine"}) == {"event": "fine"}
