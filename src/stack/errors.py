@@ -53,6 +53,10 @@ class StackError(Exception):
         if code is not None:
             self.code = code
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To other processes it goes as it is, whatever its class is made from."""
+        return _remade, (type(self), self.args, self.__dict__)
+
     def asked(self, provider_id: str, model: str, attempts: int) -> None:
         """Remember who was asked, and how often, when this went wrong."""
         self.provider_id, self.model, self.attempts = provider_id, model, attempts
@@ -77,6 +81,12 @@ class StackError(Exception):
         if not self.retryable:
             headers["x-should-retry"] = "false"
         return headers
+
+
+def _remade(cls: type[StackError], args: tuple[Any, ...], state: dict[str, Any]) -> StackError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigError(StackError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 
 import pytest
@@ -33,7 +34,10 @@ STATUSES = {
     "PayloadTooLarge": (413, "payload_too_large", False),
     "UnsupportedMediaType": (415, "unsupported_media_type", False),
     "ProviderUnavailable": (503, "provider_unavailable", False),
-    "ShuttingDown": (503, "server_shutting_down", False),
+    "ProviderBug": (500, "internal_error", False),
+    "Overloaded": (503, "overloaded", True),
+    "Starting": (503, "server_starting", True),
+    "ShuttingDown": (503, "server_shutting_down", True),
     "RateLimited": (429, "rate_limit_exceeded", True),
     "UpstreamTimeout": (504, "upstream_timeout", True),
     "Unreachable": (502, "upstream_unreachable", True),
@@ -44,6 +48,8 @@ STATUSES = {
 
 def made(name: str) -> StackError:
     cls = getattr(errors, name)
+    if cls is errors.ProviderBug:
+        return errors.ProviderBug()
     return cls("why", provider_id="up", phase="read") if issubclass(cls, UpstreamError) else cls("why")
 
 
@@ -51,14 +57,21 @@ def made(name: str) -> StackError:
 def test_each_error_has_its_status_and_code(name: str):
     error = made(name)
     assert (error.status, error.code, error.retryable) == STATUSES[name]
-    assert str(error) == "why"
+    assert str(error) == error.message
 
 
 @pytest.mark.parametrize("name", STATUSES)
 def test_each_envelope_is_openais(name: str):
     body = json.loads(json.dumps(made(name).envelope("req_1")))["error"]
     assert {"message", "type", "param", "code", "request_id"} <= body.keys()
-    assert (body["message"], body["request_id"]) == ("why", "req_1")
+    assert (body["message"], body["request_id"]) == (made(name).message, "req_1")
+
+
+@pytest.mark.parametrize("error", [*map(made, STATUSES), errors.MissingPackage("remote::x", ["y>=2"])], ids=repr)
+def test_each_goes_to_another_process_as_it_is(error: StackError):
+    error.asked("up", "m", 1)
+    other = pickle.loads(pickle.dumps(error))  # of our own making
+    assert (type(other), str(other), vars(other)) == (type(error), str(error), vars(error))
 
 
 def test_an_upstream_error_tells_what_the_upstream_said():
@@ -73,7 +86,21 @@ def test_an_upstream_error_tells_what_the_upstream_said():
         "message": "busy",
         "request_id": "req_up",
     }
-    assert error.headers() == {"x-stack-provider": "up", "retry-after": "3", "x-should-retry": "false"}
+    assert error.headers() == {
+        "x-stack-attempts": "0",
+        "x-stack-provider": "up",
+        "retry-after": "3",
+        "x-should-retry": "false",
+    }
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_each_tells_whether_a_retry_can_help_and_who_was_asked(name: str):
+    error = made(name)
+    error.asked("up", "m", 1)
+    headers = error.headers()
+    assert ("x-should-retry" in headers) is not STATUSES[name][2]
+    assert (headers["x-stack-provider"], headers["x-stack-attempts"]) == ("up", "1")
 
 
 def test_a_log_line_of_an_upstream_error_repeats_no_text():
@@ -89,8 +116,8 @@ def test_an_error_of_one_object_does_not_change_its_class():
 
 
 def test_refusals_carry_the_headers_that_http_wants():
-    assert Unauthorized("why").headers() == {"www-authenticate": "Bearer"}
-    assert MethodNotAllowed("why", ["GET", "HEAD"]).headers() == {"allow": "GET, HEAD"}
+    assert Unauthorized("why").headers()["www-authenticate"] == "Bearer"
+    assert MethodNotAllowed("why", ["GET", "HEAD"]).headers()["allow"] == "GET, HEAD"
 
 
 def test_a_configuration_tells_every_problem_with_its_place():

@@ -14,6 +14,7 @@ import pydantic_core
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 T = TypeVar("T", bound=BaseModel)
+C = TypeVar("C", bound=BaseModel)
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -82,7 +83,8 @@ class WireRequest(WireModel):
 class ReplyMeta:
     """What is known about an answer besides its content. headers: those to pass on to the caller, lower case.
 
-    The tokens are known once the answer is complete, and 0 if nobody tells.
+    attempts: how often a provider was asked for it. The tokens are known once the answer is complete, and 0 if nobody
+    tells.
     """
 
     provider_id: str = ""
@@ -91,6 +93,7 @@ class ReplyMeta:
     headers: dict[str, str] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    attempts: int = 1
 
 
 class Reply(Generic[T]):
@@ -125,6 +128,10 @@ class Reply(Generic[T]):
         if self._value is None:
             self._value = self._value_type.model_validate_json(self.body)
         return self._value
+
+    def as_stream(self, chunk_type: type[C]) -> Stream[C]:
+        """This answer as a stream of one chunk, for callers who asked for a stream."""
+        return Stream(chunk_type, self.meta, _once(b"data: " + as_chunk(self.body) + b"\n\n" + DONE))
 
     def renamed(self, model: str) -> Reply[T]:
         """This answer under the model id that the caller used."""
@@ -180,6 +187,26 @@ class Stream(Generic[T]):
     def renamed(self, model: str) -> Stream[T]:
         """This stream under the model id that the caller used."""
         return Stream(self._value_type, self.meta, _rename(self._blocks, model), self.aclose)
+
+
+async def _once(block: bytes) -> AsyncGenerator[bytes, None]:
+    yield block
+
+
+def as_chunk(document: bytes) -> bytes:
+    """A whole answer as the only chunk of a stream: each message becomes a delta, and its tool calls get an index.
+
+    document: a JSON object. A completion, which streams as it answers, stays as it is.
+    """
+    answer = pydantic_core.from_json(document)
+    if answer.get("object") != "chat.completion":
+        return document
+    answer["object"] = "chat.completion.chunk"
+    for choice in answer["choices"]:
+        choice["delta"] = delta = choice.pop("message")
+        if calls := delta.get("tool_calls"):
+            delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(calls)]
+    return pydantic_core.to_json(answer)
 
 
 async def _encode(values: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:

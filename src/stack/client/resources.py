@@ -15,6 +15,21 @@ class Health(BaseModel):
     message: str | None = None
 
 
+class ProviderTrouble(BaseModel):
+    """A provider that failed to start or does not answer, and why."""
+
+    provider_id: str
+    status: Literal["unavailable", "failed"]
+    reason: str
+
+
+class Readiness(BaseModel):
+    """`degraded`: some providers do not work; they are named to callers with a key."""
+
+    status: Literal["ready", "degraded"]
+    providers: list[ProviderTrouble] | None = None
+
+
 class Provider(BaseModel):
     """One configured provider. `config` comes without its secrets; `reason` tells why the status is what it is."""
 
@@ -89,6 +104,10 @@ class Inspect:
         """Whether the stack answers at all; its providers have their own."""
         return self._client.get("/health", cast_to=Health)
 
+    def ready(self) -> Readiness:
+        """Whether requests should be sent there. Raises openai.InternalServerError while it starts and stops."""
+        return self._client.get("/health/ready", cast_to=Readiness)
+
     def version(self) -> Version:
         """What is running."""
         return self._client.get("/version", cast_to=Version)
@@ -107,6 +126,10 @@ class AsyncInspect:
     async def health(self) -> Health:
         """Whether the stack answers at all; its providers have their own."""
         return await self._client.get("/health", cast_to=Health)
+
+    async def ready(self) -> Readiness:
+        """Whether requests should be sent there. Raises openai.InternalServerError while it starts and stops."""
+        return await self._client.get("/health/ready", cast_to=Readiness)
 
     async def version(self) -> Version:
         """What is running."""

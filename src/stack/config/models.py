@@ -96,7 +96,9 @@ class ServerConfig(ConfigModel):
         60.0, gt=0, description="Longest time in which a caller may take nothing of an answer, in seconds."
     )
     metrics: bool = Field(True, description="Count requests, and show the numbers at `GET /metrics`.")
-    max_in_flight: int = Field(2000, ge=1, description="Inference requests answered at once; more get a 503.")
+    max_in_flight: int = Field(
+        2000, ge=1, description="Inference requests answered at once; more wait 100 ms, then get a 503."
+    )
     provider_start_timeout_s: float = Field(
         120.0, gt=0, description="Longest time a provider may take to start; then it counts as failed, in seconds."
     )

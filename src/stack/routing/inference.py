@@ -21,7 +21,7 @@ from stack.apis.inference import (
 )
 from stack.apis.models import ModelType
 from stack.apis.wire import Reply, ReplyMeta, Stream, WireRequest
-from stack.errors import InvalidRequest, NotFound, StackError, Unsupported, UpstreamError
+from stack.errors import InvalidRequest, NotFound, ProviderBug, StackError, Unsupported, UpstreamError
 from stack.routing.instance import Instance
 from stack.routing.routes import Routes
 
@@ -42,10 +42,12 @@ class InferenceRouter(Inference):
     async def openai_chat_completion(
         self, request: ChatCompletionRequest
     ) -> Reply[ChatCompletion] | Stream[ChatCompletionChunk]:
-        return await self._ask(request, "llm", lambda provider, sent: provider.openai_chat_completion(sent))
+        answer = await self._ask(request, "llm", lambda provider, sent: provider.openai_chat_completion(sent))
+        return answer.as_stream(ChatCompletionChunk) if request.stream and isinstance(answer, Reply) else answer
 
     async def openai_completion(self, request: CompletionRequest) -> Reply[Completion] | Stream[Completion]:
-        return await self._ask(request, "llm", lambda provider, sent: provider.openai_completion(sent))
+        answer = await self._ask(request, "llm", lambda provider, sent: provider.openai_completion(sent))
+        return answer.as_stream(Completion) if request.stream and isinstance(answer, Reply) else answer
 
     async def openai_embeddings(self, request: EmbeddingsRequest) -> Reply[EmbeddingsResponse]:
         return await self._ask(request, "embedding", lambda provider, sent: provider.openai_embeddings(sent))
@@ -76,12 +78,20 @@ class InferenceRouter(Inference):
                 code="wrong_model_type",
             )
         instance = target.instance
+        attempts = 0
         try:
-            answer = await ask(instance.answer(), request.for_model(target.provider_model_id))
-        except UpstreamError as error:
-            error.model = target.provider_model_id
-            instance.failed_to_answer(error)
+            provider, sent = instance.answer(), request.for_model(target.provider_model_id)
+            attempts = 1
+            answer = await ask(provider, sent)
+        except StackError as error:
+            error.asked(instance.provider_id, target.provider_model_id, attempts)
+            if isinstance(error, UpstreamError):
+                instance.failed_to_answer(error)
             raise
+        except Exception as error:
+            bug = ProviderBug()
+            bug.asked(instance.provider_id, target.provider_model_id, attempts)
+            raise bug from error
         instance.works()
         answer.meta.provider_id = answer.meta.provider_id or instance.provider_id
         answer.meta.upstream_model = answer.meta.upstream_model or target.provider_model_id

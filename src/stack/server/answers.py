@@ -10,7 +10,7 @@ import pydantic_core
 import structlog
 
 from stack.apis.wire import DONE, EVENT_STREAM, JSON, Reply, ReplyMeta, Stream
-from stack.errors import ShuttingDown, StackError
+from stack.errors import INTERNAL_ERROR, ProviderBug, ShuttingDown, StackError
 from stack.server.requests import Send
 
 log = structlog.get_logger("stack.server")
@@ -29,6 +29,7 @@ def _value(text: str) -> bytes:
 def _meta_headers(meta: ReplyMeta, request_id: str) -> Headers:
     headers = [
         (b"x-request-id", request_id.encode()),
+        (b"x-stack-attempts", b"%d" % meta.attempts),
         (b"x-stack-provider", _value(meta.provider_id)),
         (b"x-stack-upstream-model", _value(meta.upstream_model)),
     ]
@@ -66,8 +67,9 @@ async def send_stream(send: Send, stream: Stream[Any], request_id: str, *, with_
         broken = ShuttingDown("the server stopped before the answer was complete")
         raise
     except Exception:
-        log.exception("internal error", request_id=request_id)
-        broken = internal_error()
+        meta = stream.meta
+        log.exception("internal error", provider=meta.provider_id, model=meta.upstream_model, request_id=request_id)
+        broken = ProviderBug()
     finally:
         await stream.aclose()
         await send({"type": "http.response.body", "body": error_event(broken, request_id) if broken else b""})
@@ -76,7 +78,7 @@ async def send_stream(send: Send, stream: Stream[Any], request_id: str, *, with_
 
 def internal_error() -> StackError:
     """What a caller is told of a bug in this project."""
-    return StackError("an internal error: the server's log tells more under this request id")
+    return StackError(INTERNAL_ERROR)
 
 
 def json_of(error: StackError, request_id: str) -> bytes:

@@ -13,12 +13,14 @@ from stack.apis.context import request_context
 from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest, RerankRequest
 from stack.apis.validation import invalid_request
 from stack.apis.wire import Reply, Stream, WireRequest
-from stack.errors import Overloaded, ShuttingDown, StackError, UpstreamError
+from stack.errors import ProviderBug, ShuttingDown, StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
-from stack.server.json_limits import check_json
+from stack.server.json_limits import check_json, check_values
 from stack.server.metrics import Meter, Uncounted
+from stack.server.readiness import Readiness
 from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
+from stack.server.room import Room
 from stack.server.routes import LLAMA_STACK_PREFIX, PREFIXES, PUBLIC, rest_app
 
 log = structlog.get_logger("stack.server")
@@ -33,7 +35,7 @@ class Call(NamedTuple):
 
 
 class App:
-    """Answers for one runtime, over HTTP and in process alike."""
+    """Answers for one runtime, over HTTP and in process alike. refusal: why the runtime did not start, if so."""
 
     def __init__(self, runtime: Runtime, strict: bool, announce: Callable[[], object]) -> None:
         self._runtime = runtime
@@ -48,9 +50,15 @@ class App:
         )
         self._calls = {f"{prefix}/{call.name}": call for prefix in PREFIXES for call in calls}
         self._gate = Gate(runtime.config.server)
-        self._meter = Meter() if runtime.config.server.metrics else Uncounted()
-        self._max_in_flight = runtime.config.server.max_in_flight
-        self._rest = rest_app(runtime, self._meter, self._gate)
+        self._room = Room(runtime.config.server.max_in_flight)
+        self._meter = Meter(self._room) if runtime.config.server.metrics else Uncounted(self._room)
+        self._readiness = Readiness(runtime.instances)
+        self.refusal: StackError | None = None
+        self._rest = rest_app(runtime, self._gate, self._meter, self._readiness)
+
+    def stop_soon(self) -> None:
+        """Say from now on that this server is not ready: it was told to stop."""
+        self._readiness.stopping = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,6 +77,7 @@ class App:
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], rid: str
     ) -> None:
+        began = asyncio.get_running_loop().time()
         path = scope["path"]
         call = self._calls.get(path) if scope["method"] == "POST" else None
         try:
@@ -76,48 +85,61 @@ class App:
                 self._gate.authenticate(headers)
             # Each request runs in a context of its own, so there is nothing to reset.
             request_context.set(self._gate.context(headers, rid))
+            if not self._readiness.started.is_set() and path not in PUBLIC:
+                await self._readiness.until_started()
             if call is None:
                 await self._other(scope, receive, send, rid)
             else:
-                await self._infer(call, scope, headers, receive, send, rid)
+                await self._infer(call, scope, headers, receive, send, rid, began)
         except StackError as error:
             if call is not None:
-                self._failed(call, error, rid)
+                self._failed(call, error, rid, began)
             await send_error(send, error, rid)
 
     async def _infer(
-        self, call: Call, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send, rid: str
+        self,
+        call: Call,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        rid: str,
+        began: float,
     ) -> None:
         """Answer an inference request. Raises: StackError, before anything is sent."""
-        clock, meter = asyncio.get_running_loop().time, self._meter
-        began = clock()
         with_done = not scope["path"].startswith(LLAMA_STACK_PREFIX)
-        if meter.in_flight >= self._max_in_flight:
-            raise Overloaded(f"this server answers {self._max_in_flight} requests at once and has as many: try again")
-        meter.in_flight += 1
+        entered = False
         try:
             try:
+                await self._room.enter()
+                entered = True
                 answer = await self._ask(call, headers, receive, rid)
             except asyncio.CancelledError:
                 if scope.get(CALLER_LEFT) is False:
                     raise ShuttingDown("the server stopped before there was an answer") from None
                 raise
-            series = meter.answered(call.name, answer.meta, clock() - began)
+            meta = answer.meta
+            series = self._meter.answered(call.name, meta, asyncio.get_running_loop().time() - began)
             if isinstance(answer, Reply):
                 await send_reply(send, answer, rid)
             elif broken := await send_stream(send, answer, rid, with_done=with_done):
-                self._failed(call, broken, rid)
-            series.count_tokens(answer.meta)
+                broken.asked(meta.provider_id, meta.upstream_model, meta.attempts)
+                self._failed(call, broken, rid, began)
+            series.count_tokens(meta)
         except asyncio.CancelledError:
-            meter.left(call.name)
+            self._meter.left(call.name)
             raise
         finally:
-            meter.in_flight -= 1
+            if entered:
+                self._room.leave()
 
-    def _failed(self, call: Call, error: StackError, rid: str) -> None:
+    def _failed(self, call: Call, error: StackError, rid: str, began: float) -> None:
         self._meter.failed(call.name, error)
         if isinstance(error, UpstreamError):
-            log.warning("upstream error", request_id=rid, call=call.name, **error.log_fields())
+            # Only a refused key of ours waits for somebody to mend it.
+            tell = log.error if error.code == "upstream_auth_failed" else log.warning
+            took_ms = round((asyncio.get_running_loop().time() - began) * 1000, 1)
+            tell("upstream error", request_id=rid, call=call.name, duration_ms=took_ms, **error.log_fields())
 
     async def _other(self, scope: Scope, receive: Receive, send: Send, rid: str) -> None:
         scope[REQUEST_ID] = rid
@@ -129,32 +151,55 @@ class App:
             log.exception("internal error", path=scope["path"], request_id=rid)
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """Start and stop the runtime with the server process."""
+        """Start and stop the runtime with the server process.
+
+        Who wants every provider waits for them; otherwise the server tells that it is not ready while they start.
+        """
         await receive()
-        try:
-            await self._runtime.start(strict=self._strict)
-        except StackError as error:
-            await send({"type": "lifespan.startup.failed", "message": error.message})
-            return
+        self._readiness.started.clear()
+        starting = asyncio.create_task(self._start())
+        if self._strict:
+            await starting
+            if self.refusal is not None:
+                await send({"type": "lifespan.startup.failed"})  # whoever runs the server says why
+                return
         await send({"type": "lifespan.startup.complete"})
-        self._announce()
         try:
             await receive()
         except asyncio.CancelledError:  # told twice to end, the server does not wait for anything
+            starting.cancel()
             return
-        await self._runtime.stop()
+        self.stop_soon()
+        starting.cancel()
+        await asyncio.wait({starting})
+        if self.refusal is None:
+            await self._runtime.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        try:
+            await self._runtime.start(strict=self._strict)
+            self._announce()
+        except StackError as error:
+            self.refusal = error
+            self.stop_soon()
+        self._readiness.started.set()  # who waits is answered in either case
 
     async def _ask(
         self, call: Call, headers: Mapping[bytes, bytes], receive: Receive, rid: str
     ) -> Reply[Any] | Stream[Any]:
         body = await self._gate.json_body(headers, receive)
         try:
+            check_values(body)
             request = call.request_type.from_body(body)
             check_json(body)
             return await call.ask(request)
         except ValidationError as error:
             raise invalid_request(error) from None
+        except ProviderBug as bug:
+            told = {"provider": bug.provider_id, "model": bug.model, "exc_info": bug.__cause__}
+            log.error("internal error", call=call.name, request_id=rid, **told)
+            raise
         except (StackError, ClientGone):
             raise
         except Exception as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stack.apis.wire import ReplyMeta
 from stack.errors import StackError, UpstreamError
+from stack.server.room import Room
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -35,10 +36,10 @@ class Series:
 
 
 class Meter:
-    """The numbers of one server process."""
+    """The numbers of one server process. room: where the requests are that it answers now."""
 
-    def __init__(self) -> None:
-        self.in_flight = 0
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self._series: dict[tuple[str, str, str], Series] = {}
         self._errors: Counter[tuple[str, str, str, str]] = Counter()
 
@@ -57,8 +58,8 @@ class Meter:
 
     def failed(self, call: str, error: StackError) -> None:
         """Count a request that ended in an error, before or within its answer."""
-        provider, phase = (error.provider_id, error.phase) if isinstance(error, UpstreamError) else ("", "")
-        self._errors[call, provider, error.code, phase] += 1
+        phase = error.phase if isinstance(error, UpstreamError) else ""
+        self._errors[call, error.provider_id, error.code, phase] += 1
 
     def left(self, call: str) -> None:
         """Count a caller who did not wait for the end."""
@@ -82,7 +83,7 @@ class Meter:
         )
         for error, count in list(self._errors.items()):
             errors.add_metric(error, count)
-        in_flight = GaugeMetricFamily("stack_in_flight", "Inference requests being answered.", value=self.in_flight)
+        in_flight = GaugeMetricFamily("stack_in_flight", "Inference requests being answered.", value=self._room.taken)
         yield from (answers, errors, in_flight, first_byte, tokens)
 
     def text(self) -> bytes:
@@ -97,7 +98,7 @@ class Meter:
 
 
 class Uncounted(Meter):
-    """Keeps nothing but the requests in flight, where nobody wants metrics."""
+    """Keeps nothing, where nobody wants metrics."""
 
     def answered(self, call: str, meta: ReplyMeta, seconds: float) -> Series:
         return _NOWHERE

@@ -51,6 +51,7 @@ _ANSWERS: dict[str, type[BaseModel]] = {
     "/v1/models": schemas.ModelList,
     "/v1/models/{model_id}": schemas.ModelObject,
     "/v1/health": schemas.HealthObject,
+    "/v1/health/ready": schemas.ReadinessObject,
     "/v1/version": schemas.VersionObject,
     "/v1/providers": schemas.ProviderList,
     "/v1/providers/{provider_id}": schemas.ProviderObject,
@@ -61,6 +62,7 @@ _ERRORS = {
     "/v1/models/{model_id}": ("401", "404"),
     "/v1/providers/{provider_id}": ("401", "404"),
     "/v1/health": (),
+    "/v1/health/ready": ("503",),
     "/v1/version": (),
 }
 _INFERENCE_ERRORS = ("401", "404", "413", "415", "422", "429", "502", "503", "504")

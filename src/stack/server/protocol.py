@@ -16,6 +16,8 @@ from stack.server.hosts import Hosts
 from stack.server.requests import CALLER_LEFT
 
 MAX_HEADERS = 200
+LEFTOVER_S = 5.0  # a body that nobody wants is read so long, so that its caller comes to read why
+DRAINING_POLL_S = 0.1
 _REASON = {400: b"Bad Request", 403: b"Forbidden", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
@@ -41,6 +43,8 @@ class Protocol(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._refusal: StackError | None = None
         self._answering: tuple[asyncio.Task[None], RequestResponseCycle] | None = None
+        self._leftover: int | None = None
+        self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -54,10 +58,12 @@ class Protocol(HttpToolsProtocol):
         self._leave()
 
     def data_received(self, data: bytes) -> None:
-        in_head = self._in_head
+        in_head, unwanted = self._in_head, self._leftover is not None
         super().data_received(data)
         if self.transport.is_closing():
             self._in_time()
+        elif unwanted and not self._in_head:
+            return
         elif self._in_body:
             self._in_time()
             self._late = self.loop.call_later(self._limits.body_idle_timeout_s, self._body_late)
@@ -98,10 +104,48 @@ class Protocol(HttpToolsProtocol):
         self._in_head, self._in_body = False, True
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        if self._leftover is not None:
+            self._leftover -= len(body)
+            if self._leftover < 0:
+                self.transport.close()
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._in_body = False
         self._in_time()
         super().on_message_complete()
+        if self._leftover is not None:
+            self._leftover = None
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_body and self.cycle.response_complete and not self.transport.is_closing():
+            # A refused caller may cost no more than one who is heard. A connection that is closed at once would
+            # take the answer along, which many read only when they have sent everything.
+            self._leftover = self._limits.max_body_bytes
+            self._in_time()
+            self._late = self.loop.call_later(LEFTOVER_S, self.transport.close)
+
+    def shutdown(self) -> None:
+        """End once this connection's answer is complete, or, where there is none, once all others are.
+
+        Until then a connection that is open already can be asked once more, so that who looks for readiness hears no.
+        """
+        self._draining = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        elif not self.tasks:
+            self.transport.close()
+        else:
+            self.loop.call_later(DRAINING_POLL_S, self._drain)
+
+    def _drain(self) -> None:
+        if not self.transport.is_closing():
+            self.shutdown()
 
     def pause_writing(self) -> None:
         """More is waiting to be written than the caller takes: one who takes nothing for long is dropped."""
@@ -119,6 +163,8 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.scope[CALLER_LEFT] = False  # type: ignore[literal-required]  # a key of ours
+        if self._draining:
+            cycle.keep_alive = False
         task = self.loop.create_task(cycle.run_asgi(app), context=Context())
         self._answering = task, cycle
         self.tasks.add(task)

@@ -12,11 +12,12 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from stack.apis.wire import JSON
-from stack.errors import MethodNotAllowed, NotFound, StackError, nearest, quoted, shortened
+from stack.errors import MethodNotAllowed, NotFound, StackError, Unauthorized, nearest, quoted, shortened
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, json_of
 from stack.server.files import file_endpoints
 from stack.server.metrics import Meter
+from stack.server.readiness import Readiness
 from stack.server.requests import REQUEST_ID, Gate
 from stack.server.schemas import (
     HealthObject,
@@ -36,15 +37,19 @@ from stack.version import __version__
 LLAMA_STACK_PREFIX = "/v1/openai/v1"
 PREFIXES = ("/v1", LLAMA_STACK_PREFIX)
 ADMIN_PREFIX = "/v1alpha/admin"
-PUBLIC = frozenset(f"{prefix}/{name}" for prefix in (*PREFIXES, ADMIN_PREFIX) for name in ("health", "version"))
+PUBLIC = frozenset(
+    f"{prefix}/{name}" for prefix in (*PREFIXES, ADMIN_PREFIX) for name in ("health", "health/ready", "version")
+)
 
 
 class Operations:
     """The endpoints of one runtime."""
 
-    def __init__(self, runtime: Runtime, meter: Meter, app: FastAPI) -> None:
+    def __init__(self, runtime: Runtime, gate: Gate, meter: Meter, readiness: Readiness, app: FastAPI) -> None:
         self._runtime = runtime
+        self._gate = gate
         self._meter = meter
+        self._readiness = readiness
         self._app = app
 
     async def list_models(self) -> Response:
@@ -64,6 +69,15 @@ class Operations:
     async def health(self) -> Response:
         """Whether the server answers."""
         return _json(HealthObject(status="OK"))
+
+    async def ready(self, request: Request) -> Response:
+        """Whether requests should be sent here: not before the start is complete, and not while the server stops."""
+        try:
+            self._gate.authenticate(dict(request.scope["headers"]))
+            knows_us = True
+        except Unauthorized:
+            knows_us = False
+        return _json(self._readiness.told(in_full=knows_us))
 
     async def version(self) -> Response:
         """The version of this software."""
@@ -105,12 +119,12 @@ async def documented() -> Response:
     raise AssertionError("an inference route must not reach FastAPI")
 
 
-def rest_app(runtime: Runtime, meter: Meter, gate: Gate) -> FastAPI:
+def rest_app(runtime: Runtime, gate: Gate, meter: Meter, readiness: Readiness) -> FastAPI:
     """Every route of the server; the inference ones are only documentation here."""
     from stack.server.openapi import openapi_of
 
     app = FastAPI(title="stack", version=__version__, redoc_url=None, redirect_slashes=False)
-    operations = Operations(runtime, meter, app)
+    operations = Operations(runtime, gate, meter, readiness, app)
     endpoints = [
         *file_endpoints(runtime.files, gate),
         *vector_store_endpoints(runtime.vector_stores, gate),
@@ -133,6 +147,7 @@ def rest_app(runtime: Runtime, meter: Meter, gate: Gate) -> FastAPI:
     for prefix in (PREFIXES[0], ADMIN_PREFIX):
         shown = prefix == PREFIXES[0]
         add("GET", prefix, "/health", operations.health, "operation", shown)
+        add("GET", prefix, "/health/ready", operations.ready, "operation", shown)
         add("GET", prefix, "/version", operations.version, "operation", shown)
         add("GET", prefix, "/providers", operations.list_providers, "operation", shown)
         add("GET", prefix, "/providers/{provider_id}", operations.retrieve_provider, "operation", shown)

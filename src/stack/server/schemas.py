@@ -59,6 +59,25 @@ class HealthObject(BaseModel):
     message: str | None = None
 
 
+class ProviderTrouble(BaseModel):
+    """A provider that failed to start or does not answer."""
+
+    provider_id: str
+    status: Status
+    reason: str
+
+    @classmethod
+    def of(cls, instance: Instance[Any]) -> ProviderTrouble:
+        return cls(provider_id=instance.provider_id, status=instance.status, reason=instance.reason)
+
+
+class ReadinessObject(BaseModel):
+    """Whether requests should be sent here; `providers` are those that do not work, for callers with a key."""
+
+    status: Literal["ready", "degraded"]
+    providers: list[ProviderTrouble] | None = None
+
+
 class VersionObject(BaseModel):
     """The version of this software."""
 

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-import math
 import resource
 import signal
 import socket
 import sys
 from functools import partial
-from types import FrameType
+from multiprocessing.connection import Connection
 
 import structlog
-import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.config import STARTUP_FAILURE
 
 from stack.config.models import RunConfig, secret_values
-from stack.errors import ConfigError, ProvidersFailed
+from stack.errors import ConfigError, ProvidersFailed, StackError
 from stack.logs import configure_logs
 from stack.runtime import Runtime
 from stack.server.app import App, create_app
 from stack.server.hosts import is_loopback
-from stack.server.protocol import Protocol
+from stack.server.siblings import NOW, REFUSED, Siblings
+from stack.server.worker import Sibling, Worker
 
-KEEP_ALIVE_S = 75
 BACKLOG = 2048
 
 log = structlog.get_logger("stack.server")
@@ -44,54 +42,43 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
     listener = _listen(server.host, server.port)
     host = f"[{server.host}]" if ":" in server.host else server.host
     url = f"http://{host}:{listener.getsockname()[1]}"
-    made: list[Runtime] = []
-    settings = uvicorn.Config(
-        partial(_app, config, strict, url, made),
-        factory=True,
-        http=partial(Protocol, server),  # type: ignore[arg-type]  # called like the class, and it can be pickled
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=True,
-        workers=server.workers,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=math.ceil(server.shutdown_grace_s),
-        proxy_headers=False,
-    )
     with listener:
         if server.workers > 1:
-            Multiprocess(settings, sockets=[listener]).run()
-            return
-        worker = _Worker(settings)
-        # Once uvicorn has shut down cleanly, it sends itself the signal again.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        try:
-            worker.run(sockets=[listener])
-        except SystemExit:  # uvicorn's way of telling that the start failed; its log says why
-            for runtime in made:
-                if runtime.refusal:
-                    raise runtime.refusal from None
-            raise
-    if not worker.started:
-        raise ProvidersFailed("the stack did not start: a provider failed")
+            refusal = Siblings(partial(_serve_among_others, config, strict, url), listener, server.workers).run()
+        else:
+            refusal = _serve(Worker(_app(config, strict, url), server), listener)
+    if refusal is not None:
+        raise refusal
 
 
-class _Worker(uvicorn.Server):
-    """Whoever asks twice that it ends, by whichever signal, does not want to wait."""
+def _serve(worker: Worker, listener: socket.socket) -> StackError | None:
+    """Serve until a signal; the reason if the stack did not start."""
+    # Once uvicorn has shut down cleanly, it sends itself the signal again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        worker.run(sockets=[listener])
+    except SystemExit as ended:
+        if ended.code == STARTUP_FAILURE and worker.app.refusal is None:
+            return ProvidersFailed("the stack did not start: the log tells why")
+    return worker.app.refusal
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.force_exit = self.should_exit
-        super().handle_exit(sig, frame)
 
-
-def _app(config: RunConfig, strict: bool, url: str, made: list[Runtime]) -> App:
-    """Made once in each worker; a server without workers reads from `made` how the start ended."""
+def _serve_among_others(
+    config: RunConfig, strict: bool, url: str, listener: socket.socket, report: Connection[StackError, None]
+) -> None:
+    """What each of several processes runs."""
     _configure_logs(config)
+    worker = Sibling(_app(config, strict, url), config.server)
+    signal.signal(NOW, worker.end_now)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if refusal := _serve(worker, listener):
+        report.send(refusal)
+        sys.exit(REFUSED)
+
+
+def _app(config: RunConfig, strict: bool, url: str) -> App:
     announce = partial(log.info, "serving", stack=config.image_name, url=url)
-    made.append(Runtime(config))
-    return create_app(made[-1], strict=strict, announce=announce)
+    return create_app(Runtime(config), strict=strict, announce=announce)
 
 
 def _configure_logs(config: RunConfig) -> None:

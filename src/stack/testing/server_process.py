@@ -46,7 +46,7 @@ class ServerProcess:
         arguments: Sequence[str],
         *,
         port: int,
-        ready_path: str = "/v1/health",
+        ready_path: str = "/v1/health/ready",
         env: Mapping[str, str | None] | None = None,
         cwd: Path | None = None,
         timeout_s: float = 30.0,

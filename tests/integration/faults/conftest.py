@@ -71,12 +71,13 @@ async def own_upstream() -> AsyncIterator[FaultUpstream]:
 
 @pytest.fixture
 async def serving(own_upstream: FaultUpstream) -> AsyncIterator[Serving]:
-    """`await serving(GRACE_S=1)`: a server of `one_provider.yaml` with these variables, run as users run it."""
+    """`await serving("--strict", GRACE_S=1)`: `one_provider.yaml` with these variables, served as users do."""
     async with AsyncExitStack() as opened:
 
-        async def serving(env: dict[str, str] | None = None, **variables: object) -> ServerProcess:
+        async def serving(*flags: str, env: dict[str, str] | None = None, **variables: object) -> ServerProcess:
             named = {"UPSTREAM": own_upstream.base_url, **{name: str(value) for name, value in variables.items()}}
-            server = server_process(HERE / "one_provider.yaml", variables=named, env={**AS_USERS_RUN_IT, **(env or {})})
+            environment = {**AS_USERS_RUN_IT, **(env or {})}
+            server = server_process(HERE / "one_provider.yaml", *flags, variables=named, env=environment)
             # Not in this thread: the server lists the upstream's models while it starts and stops.
             await asyncio.to_thread(server.start)
             opened.push_async_callback(asyncio.to_thread, server.stop)

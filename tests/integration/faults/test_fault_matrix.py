@@ -5,6 +5,7 @@ A row: the fault; status and code; Retry-After; x-should-retry; whether the conn
 
 from __future__ import annotations
 
+import shlex
 from itertools import count
 from typing import NamedTuple
 
@@ -105,6 +106,7 @@ def test_its_answer(ask, row, stream):
     assert answer.headers.get("retry-after") == row.retry_after
     assert answer.headers.get("x-should-retry") == row.should_retry
     assert answer.headers["x-stack-provider"] == error["upstream"]["provider"] == "faulty"
+    assert answer.headers["x-stack-attempts"] == "1"
     assert answer.headers["x-request-id"] == error["request_id"]
     assert len(answer.content) < 2000
 
@@ -115,7 +117,12 @@ def test_it_is_asked_once_and_told_in_one_line_of_the_log(ask, row, upstream, ma
     ask(f"faulty/{name}", x_request_id=number, **own_connections)
     lines = [line for line in matrix_server.output().splitlines() if f"{number} " in f"{line} "]
     assert upstream.counts.requests[name] == 1
-    assert [f"code={row.code}" in line for line in lines] == [True]
+    assert len(lines) == 1
+    told = dict(field.partition("=")[::2] for field in shlex.split(lines[0]))
+    assert (told["event"], told["level"]) == ("upstream error", "warning")
+    assert (told["provider"], told["model"], told["code"]) == ("faulty", name, row.code)
+    assert (told["attempt"], told["status"]) == ("1", str(row.status))
+    assert float(told["duration_ms"]) > 0
     assert upstream.counts.redirect_followed[name] == 0
 
 
@@ -137,6 +144,22 @@ def test_a_key_that_the_caller_sent_is_the_callers_to_mend(ask, upstream, own_co
     assert (answer.status_code, error_in(answer.content)["code"]) == (status, code)
     assert answer.headers["x-should-retry"] == "false"
     assert upstream.counts.requests[name] == 1
+
+
+@pytest.mark.parametrize("fault", ["fault-401-echo-key", "fault-403"])
+def test_a_refused_key_of_ours_is_an_error_of_the_log_and_makes_its_provider_unavailable(
+    ask, matrix, matrix_server, fault
+):
+    number = f"refused-{next(NUMBERS)}"
+    ask(f"faulty/{fault}", x_request_id=number)
+    line = next(line for line in matrix_server.output().splitlines() if f"{number} " in f"{line} ")
+    assert "level=error" in line
+    assert matrix.client.providers.retrieve("faulty").status == "unavailable"
+    assert ("faulty", "unavailable") in {
+        (each.provider_id, each.status) for each in matrix.client.inspect.ready().providers
+    }
+    ask("faulty/ok")
+    assert matrix.client.providers.retrieve("faulty").status == "available"
 
 
 # Silence, and whose patience ends it: the provider's limits of 0.4 s, or the caller's deadline.
@@ -178,7 +201,7 @@ WITHIN_A_STREAM = [
 
 
 @pytest.mark.parametrize(("model", "code"), WITHIN_A_STREAM)
-def test_a_stream_that_breaks_tells_it_in_its_last_event(ask, upstream, model, code):
+def test_a_stream_that_breaks_tells_it_in_its_last_event_and_in_the_log(ask, upstream, matrix_server, model, code):
     name = f"{model}@{next(NUMBERS)}"
     answer = ask(name, stream=True)
     *before, last = events(answer.content)
@@ -187,7 +210,11 @@ def test_a_stream_that_breaks_tells_it_in_its_last_event(ask, upstream, model, c
     assert before
     assert b"[DONE]" not in answer.content
     assert answer.elapsed.total_seconds() < 1.5
-    assert upstream.counts.requests[name.partition("/")[2]] == 1
+    provider, _, asked = name.partition("/")
+    assert upstream.counts.requests[asked] == 1
+    ask("faulty/ok")  # by when the server has written its line
+    line = next(line for line in matrix_server.output().splitlines() if f"model={asked} " in line)
+    assert all(f"{field} " in f"{line} " for field in (f"code={code}", f"provider={provider}", "attempt=1"))
 
 
 @pytest.mark.parametrize(
@@ -209,6 +236,12 @@ def test_comments_are_life_until_the_deadline(ask):
     assert answer.status_code == 200
     assert error_in(events(answer.content)[-1])["code"] == "deadline_exceeded"
     assert answer.content.count(b": still here") > 8  # at 0.4 s of patience
+
+
+def test_good_answers_tell_who_was_asked_and_how_often(ask):
+    for stream in (False, True):
+        headers = ask("faulty/ok", stream).headers
+        assert (headers["x-stack-provider"], headers["x-stack-attempts"]) == ("faulty", "1")
 
 
 ONLY_ODD = [

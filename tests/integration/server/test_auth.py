@@ -1,4 +1,4 @@
-"""Keys of callers: every route but health and version wants one."""
+"""Keys of callers: every route but health, readiness and version wants one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from integration.wire import CHAT, asking, error_in
 LOCKED = Path(__file__).with_name("locked.yaml")
 KEYS = {"FIRST_KEY": "canary-first-key-of-callers", "SECOND_KEY": "canary-second-key-of-callers"}
 ASK = asking("playground/not-an-llm")
-PUBLIC = {"/v1/health", "/v1/version", "/v1/openai/v1/health", "/v1/openai/v1/version"}
-PUBLIC |= {"/v1alpha/admin/health", "/v1alpha/admin/version"}
+PREFIXES = ("/v1", "/v1/openai/v1", "/v1alpha/admin")
+PUBLIC = {f"{prefix}/{name}" for prefix in PREFIXES for name in ("health", "health/ready", "version")}
 
 
 @pytest.fixture(scope="module")

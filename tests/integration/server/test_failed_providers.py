@@ -32,6 +32,20 @@ def test_the_rest_serves(lab):
     assert lab.client.inspect.health().status == "OK"
 
 
+def test_the_stack_is_ready_without_it_and_says_so(lab):
+    told = lab.client.inspect.ready()
+    assert told.status == "degraded"
+    failed = {each.provider_id: each.reason for each in told.providers if each.status == "failed"}
+    assert failed.keys() == {"unpacked", "bugged"}
+    assert INSTALL in failed["unpacked"]
+
+
+def test_nobody_was_asked_for_it(lab):
+    headers = lab.wire.post(CHAT, json=asking("unpacked/any")).headers
+    assert (headers["x-stack-provider"], headers["x-stack-attempts"]) == ("unpacked", "0")
+    assert headers["x-should-retry"] == "false"
+
+
 def test_its_models_are_not_listed_and_those_of_the_rest_are(lab):
     providers = {model.provider_id for model in lab.client.models.list()}
     assert providers == {"playground", "faulty", "keyless", "azure"}
@@ -54,4 +68,5 @@ def test_a_bug_in_a_provider_is_a_500_that_tells_nothing(lab):
     answer = lab.wire.post(CHAT, json=asking("tiny/bug"), headers={"x-request-id": "find-me"})
     error = error_in(answer.content)
     assert (answer.status_code, error["code"], error["request_id"]) == (500, "internal_error", "find-me")
+    assert answer.headers["x-stack-provider"] == "tiny"
     assert "canary" not in json.dumps(error)

@@ -42,8 +42,9 @@ def test_a_port_in_use_is_told_in_one_line(refused):
     assert "address already in use" in said
 
 
-def test_strict_names_every_provider_that_failed_and_ends_with_3(refused):
-    code, said = refused("--strict", config=Path(__file__).with_name("strict.yaml"))
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_strict_names_every_provider_that_failed_and_ends_with_3(refused, workers):
+    code, said = refused("--strict", "--workers", workers, config=Path(__file__).with_name("strict.yaml"))
     assert code == 3
     assert "provider `unpacked`" in said
     assert "pip install 'a-package-that-nobody-has>=2'" in said

@@ -54,7 +54,7 @@ def test_it_answers_like_a_server(run_yaml):
     with StackAsLibraryClient(run_yaml) as client:
         assert said(client.chat.completions.create(**ASK)) == "hello"
         assert "m" in [model.id for model in client.models.list()]
-        assert client.inspect.health().status == "OK"
+        assert (client.inspect.health().status, client.inspect.ready().status) == ("OK", "ready")
         assert [provider.provider_id for provider in client.providers.list()] == ["counting"]
 
 
@@ -62,7 +62,7 @@ async def test_the_asynchronous_client_answers_like_a_server(run_yaml):
     async with AsyncStackAsLibraryClient(run_yaml) as client:
         assert said(await client.chat.completions.create(**ASK)) == "hello"
         assert "m" in [model.id async for model in client.models.list()]
-        assert (await client.inspect.health()).status == "OK"
+        assert ((await client.inspect.health()).status, (await client.inspect.ready()).status) == ("OK", "ready")
         assert (await client.providers.retrieve("counting")).status == "available"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -18,27 +19,57 @@ from stack.server.protocol import Protocol
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
+class Clock(selectors.DefaultSelector):
+    """Waits for nothing: time skips to where the loop would have waited until."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """A loop whose time goes on only while everybody waits, and then at once."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        super().__init__(self.clock)
+
+    def time(self) -> float:
+        return self.clock.now
+
+
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.path.name == "test_room.py":
+        return {"skipping": SkippingLoop}
     return LOOPS if item.path.name == "test_protocol.py" else {"asyncio": asyncio.new_event_loop}
 
 
-@pytest.fixture
-async def listening() -> AsyncIterator[Callable[..., Awaitable[int]]]:
+class Listening:
     """`await listening(app, header_timeout_s=0.1)`: the port of a server with these limits."""
-    async with AsyncExitStack() as stack:
 
-        async def listen(app: Any, **limits: Any) -> int:
-            config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
-            config.load()
-            server = ServerConfig(**limits)
-            listener = await asyncio.get_running_loop().create_server(
-                lambda: Protocol(server, config, ServerState(), {}), "127.0.0.1"
-            )
-            stack.callback(listener.close)
-            port: int = listener.sockets[0].getsockname()[1]
-            return port
+    def __init__(self) -> None:
+        self.state = ServerState()
+        self.opened = AsyncExitStack()
 
-        yield listen
+    async def __call__(self, app: Any, **limits: Any) -> int:
+        config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
+        config.load()
+        server = ServerConfig(**limits)
+        listener = await asyncio.get_running_loop().create_server(
+            lambda: Protocol(server, config, self.state, {}), "127.0.0.1"
+        )
+        self.opened.callback(listener.close)
+        port: int = listener.sockets[0].getsockname()[1]
+        return port
+
+
+@pytest.fixture
+async def listening() -> AsyncIterator[Listening]:
+    made = Listening()
+    async with made.opened:
+        yield made
 
 
 class Caller:

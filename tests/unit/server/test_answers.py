@@ -67,6 +67,7 @@ async def test_a_reply_goes_out_as_it_came_with_what_is_known_of_it(sent: Sent):
     assert sent.headers == {
         "content-type": "application/json",
         "x-request-id": "req_1",
+        "x-stack-attempts": "1",
         "x-stack-provider": "up",
         "x-stack-upstream-model": "m",
         "x-stack-upstream-request-id": "req-up",

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
 import pytest
 
-from stack.apis.inference import Inference, Model
+from stack.apis.completions import CompletionChoice
+from stack.apis.inference import (
+    ChatCompletion,
+    ChatCompletionRequest,
+    Completion,
+    CompletionRequest,
+    Inference,
+    Model,
+)
+from stack.apis.wire import Reply, ReplyMeta
 from stack.client.transport import AppTransport
 from stack.config.load import parse_run_config
 from stack.registry.spec import ProviderSpec
@@ -34,9 +44,10 @@ Ask = Callable[..., Any]
 class Stack:
     """A running stack, and a client of its app."""
 
-    def __init__(self, base_url: str, server: str) -> None:
-        self.runtime = Runtime(parse_run_config(RUN.format(base_url=base_url, server=server), "run.yaml", {}))
-        self.client = httpx2.AsyncClient(transport=AppTransport(create_app(self.runtime)), base_url="http://stack")
+    def __init__(self, base_url: str, server: str, runtime: type[Runtime] = Runtime) -> None:
+        self.runtime = runtime(parse_run_config(RUN.format(base_url=base_url, server=server), "run.yaml", {}))
+        self.app = create_app(self.runtime)
+        self.client = httpx2.AsyncClient(transport=AppTransport(self.app), base_url="http://stack")
 
     async def chat(self, model: str = "up/ok", headers: Any = None, **more: Any) -> httpx2.Response:
         body = {"model": model, "messages": [{"role": "user", "content": "hi"}], **more}
@@ -55,6 +66,8 @@ async def stack(upstream: FaultUpstream, request: pytest.FixtureRequest) -> Asyn
     ("method", "path", "open_to_all"),
     [
         ("GET", "/v1/health", True),
+        ("GET", "/v1/health/ready", True),
+        ("GET", "/v1alpha/admin/health/ready", True),
         ("GET", "/v1/version", True),
         ("GET", "/v1alpha/admin/health", True),
         ("GET", "/v1/models", False),
@@ -100,7 +113,7 @@ async def test_a_caller_who_leaves_cancels_the_upstream_at_once(stack: Stack, up
 
 
 @pytest.mark.parametrize("stack", ["{max_in_flight: 1}"], indirect=True)
-async def test_more_requests_at_once_than_set_are_refused_at_once(stack: Stack, upstream: FaultUpstream):
+async def test_more_requests_at_once_than_set_are_refused_after_a_moment(stack: Stack, upstream: FaultUpstream):
     first = asyncio.create_task(stack.chat("up/fault-hang"))
     await asyncio.to_thread(upstream.wait_until, lambda counts: counts.active == 1)
     second = await stack.chat()
@@ -144,6 +157,153 @@ async def test_a_bug_is_told_once_in_the_envelope_and_not_what_it_was(stack: Sta
     assert (answer.status_code, error["code"]) == (500, "internal_error")
     assert error["request_id"] == answer.headers["x-request-id"]
     assert "never" not in answer.text
+
+
+class Odd(Inference):
+    """Fails in its own ways, and answers whole where a stream is asked for."""
+
+    async def openai_chat_completion(self, request: ChatCompletionRequest) -> Any:
+        if request.model == "bug":
+            raise KeyError("sk-secret")
+        call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        message = {"role": "assistant", "content": "whole", "tool_calls": [call]}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        document = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        return Reply(ChatCompletion, ReplyMeta(), body=json.dumps(document).encode())
+
+    async def openai_completion(self, request: CompletionRequest) -> Any:
+        choice = CompletionChoice(index=0, text="whole", finish_reason="stop", logprobs=None)
+        return Reply.of(Completion(id="1", object="text_completion", created=1, model="m", choices=[choice]))
+
+
+@pytest.fixture
+def odd(stack: Stack) -> Stack:
+    spec = ProviderSpec("inference", "inline::odd", "", module="none")
+    routes = stack.runtime.inference.routes  # type: ignore[attr-defined]
+    routes.instances["odd"] = Instance("inference", "odd", spec, None, Odd())
+    routes.instances["down"] = down = Instance("inference", "down", spec, None)
+    down.fail("no luck")
+    return stack
+
+
+async def test_a_whole_answer_where_a_stream_was_asked_for_is_a_stream_of_one_chunk(odd: Stack):
+    answer = await odd.chat("odd/m", stream=True)
+    chunk, done = answer.text.removesuffix("\n\n").split("\n\n")
+    delta = json.loads(chunk[6:])["choices"][0]["delta"]
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert (delta["content"], delta["tool_calls"][0]["index"], done) == ("whole", 0, "data: [DONE]")
+    assert json.loads(chunk[6:])["model"] == "odd/m"
+    assert "message" not in chunk
+
+
+async def test_a_whole_completion_is_one_too(odd: Stack):
+    body = {"model": "odd/m", "prompt": "a", "stream": True}
+    answer = await odd.client.post("/v1/completions", json=body)
+    chunk, done = answer.text.removesuffix("\n\n").split("\n\n")
+    assert (json.loads(chunk[6:])["choices"][0]["text"], done) == ("whole", "data: [DONE]")
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "provider", "attempts", "should_retry"),
+    [
+        ("odd/m", 200, "odd", "1", None),
+        ("up/ok", 200, "up", "1", None),
+        ("up/fault-503", 503, "up", "1", None),
+        ("up/fault-429-quota", 429, "up", "1", "false"),
+        ("odd/bug", 500, "odd", "1", "false"),
+        ("down/m", 503, "down", "0", "false"),
+        ("nobody", 404, None, "0", "false"),
+    ],
+)
+async def test_every_answer_tells_who_was_asked_and_how_often(
+    odd: Stack, model: str, status: int, provider: str | None, attempts: str, should_retry: str | None
+):
+    for stream in (False, True):
+        answer = await odd.chat(model, stream=stream)
+        assert (answer.status_code, answer.headers.get("x-stack-provider")) == (status, provider)
+        assert answer.headers["x-stack-attempts"] == attempts
+        assert answer.headers.get("x-should-retry") == should_retry
+        assert "sk-secret" not in answer.text
+
+
+async def ready(stack: Stack, **headers: str) -> httpx2.Response:
+    return await stack.client.get("/v1/health/ready", headers=headers)
+
+
+async def test_a_stack_whose_providers_work_is_ready(stack: Stack):
+    answer = await ready(stack)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "providers": []})
+
+
+@pytest.mark.parametrize("stack", ["{}", f"{{auth: {{api_keys: [{KEY}]}}}}"], indirect=True)
+@pytest.mark.parametrize("authorization", ["", f"Bearer {KEY}"])
+async def test_a_provider_that_does_not_work_degrades_it_and_those_with_a_key_are_told_which(
+    stack: Stack, authorization: str
+):
+    stack.runtime.instances[0].fail("no luck")
+    answer = await ready(stack, authorization=authorization)
+    may_know = bool(authorization) or not stack.runtime.config.server.auth.api_keys
+    told = [{"provider_id": "up", "status": "failed", "reason": "no luck"}]
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "degraded"} | ({"providers": told} if may_know else {})
+
+
+async def test_a_server_that_was_told_to_stop_is_not_ready_and_still_answers(stack: Stack):
+    stack.app.stop_soon()
+    answer = await ready(stack)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "server_shutting_down")
+    assert (await stack.chat()).status_code == 200
+
+
+class Reluctant(Runtime):
+    """Takes until `may_start` to start."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.may_start = asyncio.Event()
+
+    async def start(self, *, strict: bool = False) -> None:
+        await self.may_start.wait()
+        await super().start(strict=strict)
+
+
+@pytest.fixture
+async def starting(upstream: FaultUpstream) -> AsyncIterator[Stack]:
+    """A stack whose server has begun to start it."""
+    stack = Stack(upstream.base_url, "{}", Reluctant)
+    is_up, may_stop = asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Any:
+        if is_up.is_set():
+            await may_stop.wait()
+        return {"type": "lifespan.shutdown" if is_up.is_set() else "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        is_up.set()
+
+    living = asyncio.create_task(stack.app({"type": "lifespan"}, receive, send))
+    await is_up.wait()
+    async with stack.client:
+        yield stack
+    may_stop.set()
+    await living
+
+
+async def test_before_the_start_is_complete_it_lives_and_is_not_ready(starting: Stack):
+    assert (await starting.client.get("/v1/health")).status_code == 200
+    answer = await ready(starting)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "server_starting")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_requests_wait_for_the_start(starting: Stack):
+    early = asyncio.create_task(starting.chat())
+    assert (await starting.chat(headers={"x-stack-timeout-ms": "20"})).json()["error"]["code"] == "server_starting"
+    assert not early.done()
+    assert isinstance(starting.runtime, Reluctant)
+    starting.runtime.may_start.set()
+    assert (await early).status_code == 200
+    assert (await ready(starting)).status_code == 200
 
 
 async def lifespan(stack: Stack, strict: bool) -> list[str]:

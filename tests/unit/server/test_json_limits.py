@@ -1,4 +1,4 @@
-"""How deep the JSON of a request may nest, whatever its texts hold."""
+"""How deep the JSON of a request may nest and how much it may hold, whatever its texts say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from stack.errors import InvalidRequest
-from stack.server.json_limits import MAX_DEPTH, check_json
+from stack.server.json_limits import MAX_DEPTH, MAX_VALUES, check_json, check_values
 
 TEXTS = ["", "[" * 500, "]" * 500, '"[{' * 99, "\\" * 99 + '"' + "]" * 99, '\\"' * 50 + "[" * 99, "\u00e9\u2028{"]
 
@@ -37,3 +37,34 @@ def test_objects_count_as_arrays_do():
 
 def test_many_brackets_side_by_side_are_not_deep():
     check_json(json.dumps([[{"a": [1, "]"]}]] * 10_000).encode())
+
+
+MANY = {
+    "numbers": b"1",
+    "arrays": b"[]",
+    "objects": b"{}",
+    "empty texts": b'""',
+    "texts that end with a backslash": rb'"\\"',
+    "texts of quotes": rb'"\"\""',
+    "texts of commas": b'","',
+}
+
+
+def array(value: bytes, count: int) -> bytes:
+    return b'{"a":[' + b",".join([value] * count) + b"]}"
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_a_body_with_too_many_values_is_refused(name: str):
+    with pytest.raises(InvalidRequest, match="JSON values"):
+        check_values(array(MANY[name], MAX_VALUES + 1))
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_half_as_many_pass_as_each_may_be_an_array(name: str):
+    check_values(array(MANY[name], MAX_VALUES // 2 - 2))
+
+
+@pytest.mark.parametrize("text", [",", "[", "{", '"', "\\", '\\"', ', "a", [1, 2], '])
+def test_no_text_is_taken_for_values(text: str):
+    check_values(json.dumps({"content": text * MAX_VALUES * 2}).encode())

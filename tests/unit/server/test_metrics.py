@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stack.apis.wire import ReplyMeta
 from stack.errors import InvalidRequest, Unreachable
 from stack.server.metrics import MAX_SERIES, Meter
+from stack.server.room import Room
 
 
 def samples(meter: Meter) -> dict[str, float]:
@@ -20,7 +21,7 @@ def samples(meter: Meter) -> dict[str, float]:
 
 
 def test_answers_are_counted_by_call_provider_and_model_with_their_tokens():
-    meter = Meter()
+    meter = Meter(Room(1))
     meta = ReplyMeta("groq", "llama", prompt_tokens=5, completion_tokens=7)
     meter.answered("chat/completions", meta, 0.02).count_tokens(meta)
     labels = [("call", "chat/completions"), ("model", "llama"), ("provider", "groq")]
@@ -31,7 +32,7 @@ def test_answers_are_counted_by_call_provider_and_model_with_their_tokens():
 
 
 def test_the_histogram_is_cumulative():
-    meter = Meter()
+    meter = Meter(Room(1))
     for seconds in (0.02, 0.2, 100.0):
         meter.answered("embeddings", ReplyMeta("p", "m"), seconds)
     labels = [("call", "embeddings"), ("model", "m"), ("provider", "p")]
@@ -43,7 +44,7 @@ def test_the_histogram_is_cumulative():
 
 
 def test_errors_are_counted_by_code_and_phase():
-    meter = Meter()
+    meter = Meter(Room(1))
     meter.failed("completions", Unreachable("gone", provider_id="up", phase="connect"))
     meter.failed("completions", InvalidRequest("bad"))
     meter.left("completions")
@@ -55,7 +56,7 @@ def test_errors_are_counted_by_code_and_phase():
 
 
 def test_made_up_models_cannot_pile_up():
-    meter = Meter()
+    meter = Meter(Room(1))
     for number in range(MAX_SERIES + 500):
         meter.answered("embeddings", ReplyMeta("p", f"m{number}"), 0.1)
     shown = samples(meter)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -232,3 +233,87 @@ async def test_each_request_has_a_context_of_its_own(listening: Start, calling: 
     for _ in range(2):
         await caller.say(HEAD + b"\r\n")
         assert (await caller.answer()).endswith(b"clean")
+
+
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Answers before the body is there, and does not want it."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+def uploading(length: int) -> bytes:
+    return b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % length
+
+
+async def test_a_connection_serves_again_after_a_body_that_nobody_wanted(listening: Start, calling: Start):
+    caller = await calling(await listening(refuse, max_body_bytes=100))
+    for _ in range(3):
+        await caller.say(uploading(100))
+        assert (await caller.answer()).endswith(b"no")
+        await caller.say(b"x" * 100)
+
+
+async def test_a_body_that_nobody_wants_is_read_no_further_than_one_that_somebody_does(
+    listening: Start, calling: Start
+):
+    caller = await calling(await listening(refuse, max_body_bytes=1000))
+    await caller.say(uploading(10**9))
+    assert (await caller.answer()).endswith(b"no")
+    await caller.say(b"x" * 1001)
+    assert await caller.rest() == b""
+
+
+async def test_a_body_that_nobody_wants_is_not_waited_for(
+    listening: Start, calling: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("stack.server.protocol.LEFTOVER_S", 0.05)
+    caller = await calling(await listening(refuse))
+    await caller.say(uploading(10**9))
+    assert (await caller.answer()).endswith(b"no")
+    with suppress(ConnectionError):
+        async with asyncio.timeout(5):
+            while True:  # however much comes: the time is for all of it
+                await caller.say(b"x" * 10)
+
+
+async def test_a_body_that_is_wanted_may_take_its_time(
+    listening: Start, calling: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("stack.server.protocol.LEFTOVER_S", 0.0)
+    caller = await calling(await listening(App()))
+    await caller.say(GOOD[:-1])
+    await caller.say(b"}" + GOOD)
+    assert [(await caller.answer())[-2:] for _ in range(2)] == [b"{}", b"{}"]
+
+
+@pytest.fixture
+async def draining(listening: Start, calling: Start):
+    """A server told to stop while it answers one caller, and another caller whose connection is idle."""
+    app = App()
+    port = await listening(app)
+    busy, idle = await calling(port), await calling(port)
+    await idle.say(GOOD)
+    await idle.answer()
+    app.entered.clear()
+    app.ready.clear()
+    await busy.say(GOOD)
+    await app.entered.wait()
+    for connection in list(listening.state.connections):
+        connection.shutdown()
+    return app, busy, idle
+
+
+async def test_an_open_connection_can_be_asked_once_more_while_others_are_answered(draining: Any):
+    app, busy, idle = draining
+    await idle.say(GOOD)
+    await asyncio.wait_for(app.entered.wait(), 5)
+    app.ready.set()
+    assert b"connection: close" in await idle.rest()
+    assert b"connection: close" in await busy.rest()
+
+
+async def test_an_open_connection_ends_with_the_last_answer(draining: Any):
+    app, busy, idle = draining
+    app.ready.set()
+    assert (await busy.rest()).endswith(b"{}")
+    assert await idle.rest() == b""

@@ -34,7 +34,7 @@ def test_a_process_that_ends_is_told_with_what_it_printed():
 
 def test_a_process_that_does_not_listen_is_stopped_in_time():
     server = ServerProcess(["-c", "import signal; signal.pause()"], port=free_port(), timeout_s=0.3)
-    with pytest.raises(ServerFailed, match=r"did not answer `/v1/health` in 0\.3 s"):
+    with pytest.raises(ServerFailed, match=r"did not answer `/v1/health/ready` in 0\.3 s"):
         server.start()
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
