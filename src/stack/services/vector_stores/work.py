@@ -194,14 +194,14 @@ class Worker:
 
     async def _note_failure(self, job: Job, error: Exception) -> None:
         facts = {"kind": job.kind, "store": job.store_id, "file": job.file_id, "attempt": job.attempts}
-        if isinstance(error, LeaseLost):
-            self._log.info("vector store work was taken over", **facts)
-            return
-        is_bug = not isinstance(error, StackError)
-        self._log.warning("vector store work failed", **facts, reason=_reason(error), exc_info=is_bug)
+        is_lost, is_bug = isinstance(error, LeaseLost), not isinstance(error, StackError)
+        if not is_lost:
+            self._log.warning("vector store work failed", **facts, reason=_reason(error), exc_info=is_bug)
         try:
             database = await self._registry.database()
-            if not await database.write(lambda connection: self._failed(connection, job, error)):
+            if is_lost:  # or it became other work while this was done, which is free now
+                await self._give_back(job, attempts=0)
+            elif not await database.write(lambda connection: self._failed(connection, job, error)):
                 pause = min(LONGEST_PAUSE_S, 2.0 ** min(job.attempts, 10) / 2)
                 await self._give_back(job, attempts=job.attempts, not_before=self._clock() + pause)
         except StackError as unnoted:  # the lease runs out by itself
