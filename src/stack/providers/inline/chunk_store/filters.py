@@ -47,15 +47,20 @@ def _balanced(conditions: list[str], operator: str) -> str:
 
 
 def _comparison(filter: ComparisonFilter, number: int) -> tuple[str, Parameters]:
+    select, parameters, negated = comparison(filter, number)
+    return f"row {'NOT ' if negated else ''}IN ({select})", parameters
+
+
+def comparison(filter: ComparisonFilter, number: int) -> tuple[str, Parameters, bool]:
+    """A SELECT of rows by one attribute, its parameters, and whether those are the rows that do not pass."""
     positive = _NEGATED.get(filter.type, filter.type)
     values = filter.value if isinstance(filter.value, list) else [filter.value]
     if positive in _OPERATORS:
         test = _ordered(_OPERATORS[positive], values[0])
     else:
         test = f"value IN ({', '.join('?' * len(values))})"
-    negation = "NOT " if positive != filter.type else ""
-    condition = f"row {negation}IN (SELECT row FROM attributes_{number} WHERE key = ? AND {test})"
-    return condition, [filter.key, *map(stored, values)]
+    select = f"SELECT row FROM attributes_{number} WHERE key = ? AND {test}"
+    return select, [filter.key, *map(stored, values)], positive != filter.type
 
 
 def _ordered(operator: str, value: Attribute) -> str:

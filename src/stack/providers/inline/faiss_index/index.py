@@ -15,23 +15,31 @@ import numpy as np
 
 from stack.apis.vector_io import VectorStoreSpec
 from stack.providers.inline.faiss_index.locks import SharedLock
-from stack.providers.inline.faiss_index.part import MOST_DEAD, Floats, Part, Rows
+from stack.providers.inline.faiss_index.part import LARGEST_CODE, MOST_DEAD, Floats, Part, Rows
+from stack.providers.inline.faiss_index.passing import Passing
 from stack.providers.inline.faiss_index.settings import IndexSettings, ScanKind
 
 CONVERTED_AT_ONCE = 10_000
+LEAST_SCANNED = 1_000  # so many are scanned before a graph is worth it,
+UNBUILT = 0.25  # or this part of what the graph holds already
+DEAD = 0.2  # part of a graph that may be gone before it is built anew
+HEADROOM = 1.25  # for numbers to come that are larger than those that are there
 
 
 class VectorIndex:
-    """number: of the store in the database, 0 before anything was read. changed: rows since the last snapshot."""
+    """number: of the store in the database, 0 before anything was read. changed: rows since the last snapshot.
+
+    epoch: how often it was begun anew, for whoever works on it without the lock.
+    """
 
     def __init__(self) -> None:
         self.lock = SharedLock()
-        self.number = self.generation = self.last_row = self.changed = 0
-        self.is_building = False
+        self.number = self.generation = self.last_row = self.changed = self.epoch = 0
 
     def reset(self, number: int, spec: VectorStoreSpec, settings: IndexSettings) -> None:
         """Begin anew, empty, for a store."""
         self.number, self.generation, self.last_row, self.changed = number, 0, 0, 0
+        self.epoch += 1
         self.spec, self.settings = spec, settings
         self.kind = settings.scan_kind(spec, 0)
         self.scanned = Part(scanned_index(spec, self.kind))
@@ -42,11 +50,15 @@ class VectorIndex:
 
     def add(self, rows: Rows, vectors: Floats) -> None:
         """Take up vectors as they were stored, (n, dimension) float32, of rows above `last_row`."""
-        self.scanned.add(rows, prepared(self.spec, vectors))
+        vectors = prepared(self.spec, vectors)
+        largest = float(np.abs(vectors).max())
+        if self.kind == "flat" and (kind := self._kind_of(len(rows))) != "flat":  # what was made small stays so
+            self._convert(kind, largest)
+        elif largest * self.scanned.scale > LARGEST_CODE + 0.5:
+            self._convert(self.kind, largest)
+        self.scanned.add(rows, vectors)
         self.last_row = int(rows[-1])
         self.changed += len(rows)
-        if (kind := self.settings.scan_kind(self.spec, len(self))) != self.kind:
-            self._convert(kind)
 
     def remove(self, rows: Rows) -> None:
         """Forget rows; those that are not here are no error."""
@@ -57,9 +69,9 @@ class VectorIndex:
         if self.graph is not None:
             self.graph.remove(rows)
 
-    def candidates(self, query: Floats, k: int, passing: Rows | None) -> list[int]:
-        """Rows that hold the `k` nearest, and some more, for scores are not exact in half precision."""
-        wanted = k if self.kind == "flat" else k + max(10, k // 2)
+    def candidates(self, query: Floats, k: int, passing: Passing | None) -> list[int]:
+        """Rows among which are the `k` nearest: more than these, where vectors are not kept as they are."""
+        wanted = k if self.kind == "flat" else 2 * k + 30
         query = prepared(self.spec, query.reshape(1, -1))[0]
         parts = [part for part in (self.scanned, self.graph) if part is not None]
         found = [part.search(query, wanted, passing, self.settings.ef_search) for part in parts]
@@ -68,20 +80,52 @@ class VectorIndex:
         best = np.argsort(values if self.spec.metric == "l2" else -values, kind="stable")[:wanted]
         return [int(row) for row in rows[best]]
 
-    def _convert(self, kind: ScanKind) -> None:
+    def lacks_graph(self) -> bool:
+        """Whether a graph should be built, of all that is there or once more."""
+        if not self.settings.wants_graph(self.spec, len(self)):
+            return False
+        built = len(self.graph.rows) if self.graph is not None else 0
+        return len(self.scanned) > max(LEAST_SCANNED, built * UNBUILT) or self.is_worn()
+
+    def is_worn(self) -> bool:
+        """Whether so much of the graph has gone that the next one is built from nothing."""
+        return self.graph is not None and len(self.graph.dead) > len(self.graph.rows) * DEAD
+
+    def take_graph(self, graph: Part) -> None:
+        """Search a graph from now on, of all rows to the last of its own, and scan only what came after them."""
+        known = [part.rows[part.living()] for part in (self.scanned, self.graph) if part is not None]
+        gone = ~np.isin(graph.rows, np.concatenate(known))
+        graph.dead = set(np.flatnonzero(gone).tolist())
+        self.graph = graph
+        self.scanned.dead |= set(range(int(np.searchsorted(self.scanned.rows, graph.rows[-1], "right"))))
+        self.scanned.compact()
+
+    def _kind_of(self, more: int) -> ScanKind:
+        return self.settings.scan_kind(self.spec, len(self.scanned) + more)
+
+    def _convert(self, kind: ScanKind, largest: float) -> None:
+        """Keep what is scanned in another way. largest: number, as to its size, that is about to come."""
         old = self.scanned
-        new = scanned_index(self.spec, kind)
-        for start in range(0, len(old.rows), CONVERTED_AT_ONCE):
-            new.add(old.index.reconstruct_n(start, min(CONVERTED_AT_ONCE, len(old.rows) - start)))
-        self.kind, self.scanned = kind, Part(new, old.rows, old.dead)
+        blocks = range(0, len(old.rows), CONVERTED_AT_ONCE)
+        scale = 0.0
+        if kind == "int8":
+            largest = max([largest, *(float(np.abs(old.vectors(at, CONVERTED_AT_ONCE)).max()) for at in blocks)])
+            scale = LARGEST_CODE / min(1.0, largest * HEADROOM)
+        self.kind, self.scanned = kind, Part(scanned_index(self.spec, kind), scale=scale)
+        for at in blocks:
+            self.scanned.add(old.rows[at : at + CONVERTED_AT_ONCE], old.vectors(at, CONVERTED_AT_ONCE))
+        self.scanned.dead = old.dead
 
 
 def scanned_index(spec: VectorStoreSpec, kind: ScanKind) -> Any:
     """An empty index whose every vector is looked at."""
     metric = faiss_metric(spec)
-    if kind == "fp16":
-        return faiss.IndexScalarQuantizer(spec.dimension, faiss.ScalarQuantizer.QT_fp16, metric)
-    return faiss.IndexFlat(spec.dimension, metric)
+    if kind == "flat":
+        return faiss.IndexFlat(spec.dimension, metric)
+    quantizer = faiss.ScalarQuantizer
+    return faiss.IndexScalarQuantizer(
+        spec.dimension, quantizer.QT_fp16 if kind == "fp16" else quantizer.QT_8bit_direct_signed, metric
+    )
 
 
 def graph_index(spec: VectorStoreSpec, settings: IndexSettings) -> Any:
@@ -111,7 +155,8 @@ def prepared(spec: VectorStoreSpec, vectors: Floats) -> Floats:
 def lengths(vectors: Floats) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Euclidean lengths of rows, in double precision; NaN or infinite where a number is."""
     squares: np.ndarray[Any, np.dtype[np.float64]] = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
-    return np.sqrt(squares)
+    roots: np.ndarray[Any, np.dtype[np.float64]] = np.sqrt(squares)
+    return roots
 
 
 def exact_scores(spec: VectorStoreSpec, query: Floats, vectors: Floats) -> list[float]:

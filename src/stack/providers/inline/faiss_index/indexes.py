@@ -12,13 +12,14 @@ import numpy as np
 from stack.apis.vector_io import VectorQuery
 from stack.errors import StackError
 from stack.providers.inline.chunk_store import rows, schema
-from stack.providers.inline.chunk_store.filters import rows_that_pass
 from stack.providers.inline.chunk_store.provider import Ranked
 from stack.providers.inline.chunk_store.schema import StoreRow
 from stack.providers.inline.faiss_index.following import follow, is_behind, is_current, stacked
 from stack.providers.inline.faiss_index.index import VectorIndex, exact_scores
-from stack.providers.inline.faiss_index.part import Floats, Rows
+from stack.providers.inline.faiss_index.part import Floats
+from stack.providers.inline.faiss_index.passing import Passing
 from stack.providers.inline.faiss_index.settings import IndexSettings, settings_of
+from stack.providers.inline.faiss_index.upkeep import LEAST_AT_CLOSE, Upkeep
 
 if TYPE_CHECKING:
     from apsw import Connection
@@ -35,19 +36,30 @@ class Indexes:
 
     def __init__(self, database: Database, folder: Path, default: IndexSettings, log: FilteringBoundLogger) -> None:
         self._database = database
-        self._folder = folder
+        self._upkeep = Upkeep(database, folder, log)
         self._default = default
         self._log = log
         self._indexes: dict[str, VectorIndex] = {}
         self._guard = threading.Lock()
         self._following: dict[str, asyncio.Task[None]] = {}
+        self._asked: dict[str, bool] = {}
+
+    async def settled(self) -> None:
+        """Wait until what came so far is taken up, saved where that is due, and in a graph where that is wanted."""
+        while self._following:
+            await asyncio.gather(*self._following.values())
+        await self._upkeep.settled()
 
     async def close(self) -> None:
-        """Leave off whatever is being kept up."""
+        """Leave off whatever is being kept up, and save what has changed much."""
         tasks = list(self._following.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._upkeep.close()
+        for index in self._indexes.values():
+            if index.changed >= LEAST_AT_CLOSE:
+                await self._upkeep.save(index)
 
     def forget(self, vector_store_id: str) -> None:
         """Let the index of a store go, which was deleted."""
@@ -56,6 +68,7 @@ class Indexes:
 
     def follow_soon(self, vector_store_id: str) -> None:
         """Take up what a store holds in a moment, so that the next query need not."""
+        self._asked[vector_store_id] = True
         if vector_store_id not in self._following:
             self._following[vector_store_id] = asyncio.create_task(self._follow(vector_store_id))
 
@@ -76,7 +89,7 @@ class Indexes:
     def _candidates(
         self, connection: Connection, store: StoreRow, wanted: Floats, query: VectorQuery
     ) -> list[int] | None:
-        passing = _passing(connection, store, query)
+        passing = None if query.filter is None else Passing(connection, query.filter, store.number)
         index = self._index(store.spec.vector_store_id)
         with index.lock.shared():
             if is_current(index, store):
@@ -92,36 +105,37 @@ class Indexes:
             return False
         if not is_current(index, store):
             if not is_behind(index, store):
-                index.reset(store.number, store.spec, settings_of(store.spec, self._default))
+                self._begin(connection, store, index)
             follow(connection, store, index)
         return True
+
+    def _begin(self, connection: Connection, store: StoreRow, index: VectorIndex) -> None:
+        settings = settings_of(store.spec, self._default)
+        index.reset(store.number, store.spec, settings)
+        self._upkeep.load(connection, index)
+        if not (is_current(index, store) or is_behind(index, store)):
+            index.reset(store.number, store.spec, settings)
 
     def _index(self, vector_store_id: str) -> VectorIndex:
         with self._guard:
             return self._indexes.setdefault(vector_store_id, VectorIndex())
 
     async def _follow(self, vector_store_id: str) -> None:
-        def catch_up(connection: Connection) -> None:
+        def catch_up(connection: Connection) -> VectorIndex | None:
             if (store := schema.read_store(connection, vector_store_id)) is None:
-                return self.forget(vector_store_id)
+                self.forget(vector_store_id)
+                return None
             index = self._index(vector_store_id)
             with index.lock.alone():
                 self._catch_up(connection, store, index)
-            return None
+            return index
 
-        await asyncio.sleep(FOLLOW_AFTER_S)
-        # From here on, what comes is not surely seen by this read, and asks for another.
+        while self._asked.pop(vector_store_id, None):
+            await asyncio.sleep(FOLLOW_AFTER_S)
+            try:
+                index = await self._database.read(catch_up)
+                if index is not None:
+                    await self._upkeep.after_change(index)
+            except StackError as error:
+                self._log.warning("index not kept up", vector_store=vector_store_id, reason=error.message)
         del self._following[vector_store_id]
-        try:
-            await self._database.read(catch_up)
-        except StackError as error:
-            self._log.warning("index not kept up", vector_store=vector_store_id, reason=error.message)
-
-
-def _passing(connection: Connection, store: StoreRow, query: VectorQuery) -> Rows | None:
-    """The rows that pass the query's filter, ascending."""
-    if query.filter is None:
-        return None
-    select, parameters = rows_that_pass(query.filter, store.number)
-    found = connection.execute(f"{select} ORDER BY row", parameters)
-    return np.array([row for (row,) in found], np.int64)

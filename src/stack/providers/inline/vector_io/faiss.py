@@ -1,6 +1,7 @@
 """Vectors in SQLite, found by faiss: an index in memory that follows the database and can always be made again.
 
-The index is exact up to 200,000 chunks in a store, a graph (HNSW) beyond, unless set. Scores are always exact.
+All vectors of a store are scanned up to 500,000 (200,000 under l2), and a graph (HNSW) is searched beyond, unless set.
+Scores are always exact.
 Source: https://github.com/facebookresearch/faiss
 """
 
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 class Config(ProviderConfig):
     index: Kind = Field(
         "auto",
-        description="Kind of index of a store that names none in `params.index`: `flat`, `fp16` (half precision, for"
-        " cosine), `hnsw` (a graph); `auto` picks by size, and takes a graph beyond 200,000 chunks.",
+        description="Kind of index of a store that names none in `params.index`: `flat` scans vectors as they are,"
+        " `fp16` and `int8` (cosine only) in half and a quarter of the memory, `hnsw` builds a graph; `auto` picks by"
+        " size.",
     )
     m: int = Field(16, ge=4, le=128, description="Edges of a node in a graph; `params.m` of a store wins.")
     ef_construction: int = Field(100, ge=8, le=2048, description="How many nodes are looked at to add one to a graph.")
@@ -57,6 +59,11 @@ class Faiss(ChunkStore):
     async def shutdown(self) -> None:
         if self._indexes is not None:
             await self._indexes.close()
+
+    async def settled(self) -> None:
+        """Wait until the indexes hold all that came so far and nothing is being built: for tests and measurements."""
+        assert self._indexes is not None
+        await self._indexes.settled()
 
     def vectors_table(self, spec: VectorStoreSpec) -> str:
         settings_of(spec, self._settings)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stack.apis.vector_io import VectorQuery, VectorStoreSpec
 from stack.errors import InvalidRequest
+from stack.importing import one_at_a_time
 from stack.providers.inline.chunk_store.provider import ChunkStore, Ranked, passing
 from stack.providers.inline.chunk_store.schema import StoreRow
 from stack.registry.spec import ProviderConfig
@@ -39,7 +40,8 @@ class SqliteVec(ChunkStore):
 
     def set_up(self, connection: Connection) -> None:
         """Load the extension, and leave loading closed to SQL."""
-        import sqlite_vec
+        with one_at_a_time:
+            import sqlite_vec
 
         connection.enable_load_extension(True)
         connection.load_extension(sqlite_vec.loadable_path())

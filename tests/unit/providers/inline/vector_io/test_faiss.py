@@ -44,3 +44,7 @@ class TestFaiss(FaissContract):
 
 class TestFaissInHalfPrecision(FaissContract):
     config: ClassVar[dict[str, Any]] = {"index": "fp16"}
+
+
+class TestFaissInBytes(FaissContract):
+    config: ClassVar[dict[str, Any]] = {"index": "int8"}
