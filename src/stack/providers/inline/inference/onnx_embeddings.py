@@ -22,6 +22,7 @@ from stack.apis.inference import Inference
 from stack.apis.models import Model, ModelAvailability
 from stack.apis.wire import Reply, ReplyMeta
 from stack.errors import ConfigError, InvalidRequest, NotFound, ProviderUnavailable, UnsupportedParameter
+from stack.importing import one_at_a_time
 from stack.providers.inline.onnx_embeddings.answer import answer_body
 from stack.providers.inline.onnx_embeddings.batching import Batches
 from stack.providers.inline.onnx_embeddings.folder import Pooling, read_folder
@@ -30,8 +31,9 @@ from stack.registry.discovery import find_spec
 from stack.registry.spec import Deps, Provider, ProviderConfig, env
 
 if TYPE_CHECKING:
-    from stack.providers.inline.onnx_embeddings.encoder import Encoder
-    from stack.providers.inline.onnx_embeddings.tokenizing import TextTokenizer
+    with one_at_a_time:
+        from stack.providers.inline.onnx_embeddings.encoder import Encoder
+        from stack.providers.inline.onnx_embeddings.tokenizing import TextTokenizer
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 # What takes a millisecond or two is done at once: a thread would cost a good part of that again.
