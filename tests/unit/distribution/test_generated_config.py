@@ -38,6 +38,8 @@ def variables(entry: Entry, *, required_only: bool = False) -> dict[str, str]:
 
 def fitting(field: FieldInfo) -> str:
     """A value that a setting takes: `7`, which is text, a number and a path, or the last of those that it names."""
+    if field.annotation is bool:
+        return "true"
     return get_args(field.annotation)[-1] if get_origin(field.annotation) is Literal else "7"
 
 
