@@ -14,6 +14,7 @@ import httpx2
 import openai
 
 from stack.client.resources import AsyncInspect, AsyncProviders, Inspect, Providers
+from stack.client.vector_io import AsyncVectorIO, VectorIO
 
 DEFAULT_URL = "http://127.0.0.1:8321"
 PROVIDER_DATA = "x-stack-provider-data"
@@ -65,6 +66,11 @@ class StackClient(openai.OpenAI):
         """Health, version and routes of the stack."""
         return Inspect(self)
 
+    @cached_property
+    def vector_io(self) -> VectorIO:
+        """Chunks of vector stores."""
+        return VectorIO(self)
+
     def _validate_headers(self, headers: Mapping[str, object], custom_headers: Mapping[str, object]) -> None:
         """Accept requests without credentials: whether the stack wants a key is for the stack to say."""
 
@@ -94,6 +100,11 @@ class AsyncStackClient(openai.AsyncOpenAI):
     def inspect(self) -> AsyncInspect:
         """Health, version and routes of the stack."""
         return AsyncInspect(self)
+
+    @cached_property
+    def vector_io(self) -> AsyncVectorIO:
+        """Chunks of vector stores."""
+        return AsyncVectorIO(self)
 
     def _validate_headers(self, headers: Mapping[str, object], custom_headers: Mapping[str, object]) -> None:
         """Accept requests without credentials: whether the stack wants a key is for the stack to say."""
