@@ -31,9 +31,8 @@ from stack.registry.discovery import find_spec
 from stack.registry.spec import Deps, Provider, ProviderConfig, env
 
 if TYPE_CHECKING:
-    with one_at_a_time:
-        from stack.providers.inline.onnx_embeddings.encoder import Encoder
-        from stack.providers.inline.onnx_embeddings.tokenizing import TextTokenizer
+    from stack.providers.inline.onnx_embeddings.encoder import Encoder
+    from stack.providers.inline.onnx_embeddings.tokenizing import TextTokenizer
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 # What takes a millisecond or two is done at once: a thread would cost a good part of that again.
@@ -190,8 +189,9 @@ def _cores() -> int:
 def _load(config: Config) -> _Loaded:
     """Raises: MissingPackage, ConfigError."""
     # What a row's packages bring is not imported before somebody wants this provider to start.
-    from stack.providers.inline.onnx_embeddings.encoder import Encoder
-    from stack.providers.inline.onnx_embeddings.tokenizing import TextTokenizer
+    with one_at_a_time:
+        from stack.providers.inline.onnx_embeddings.encoder import Encoder
+        from stack.providers.inline.onnx_embeddings.tokenizing import TextTokenizer
 
     path = config.model_dir or packaged_folder(find_spec("inference", "inline::onnx-embeddings"))
     folder = read_folder(path, config.pooling)
