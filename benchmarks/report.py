@@ -49,8 +49,8 @@ ROWS = (
     Row("loaded_mb", "resident MB after load"),
 )
 GOALS = (
-    Goal("plain_16_per_s", "plain_16_cpu_us", "requests", 8),
-    Goal("burst_16_per_s", "burst_16_cpu_us", "streamed chunks", 20),
+    Goal("plain_16_per_s", "plain_16_cpu_us", "requests", 12),
+    Goal("burst_16_per_s", "burst_16_cpu_us", "streamed chunks", 30),
 )
 
 

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from stack.config.models import ServerConfig
 from stack.errors import InvalidRequest, RequestTimeout, StackError
 from stack.server.hosts import Hosts
+from stack.server.joining import Joining
 from stack.server.requests import CALLER_LEFT
 
 MAX_HEADERS = 200
@@ -49,6 +50,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # what the kernel does not take at once is as much as is kept here
+        self._joining = Joining(transport, self.loop)
         self._late = self.loop.call_later(self._limits.header_timeout_s, self._headers_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,6 +167,7 @@ class Protocol(HttpToolsProtocol):
         cycle.scope[CALLER_LEFT] = False  # type: ignore[literal-required]  # a key of ours
         if self._draining:
             cycle.keep_alive = False
+        cycle.transport = self._joining  # type: ignore[assignment]  # it has what the cycle uses
         task = self.loop.create_task(cycle.run_asgi(app), context=Context())
         self._answering = task, cycle
         self.tasks.add(task)
