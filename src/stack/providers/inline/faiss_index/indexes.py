@@ -43,16 +43,19 @@ class Indexes:
         self._guard = threading.Lock()
         self._following: dict[str, asyncio.Task[None]] = {}
         self._asked: dict[str, bool] = {}
+        self._loading: asyncio.Task[None] | None = None
 
     async def settled(self) -> None:
         """Wait until what came so far is taken up, saved where that is due, and in a graph where that is wanted."""
+        if self._loading:
+            await self._loading
         while self._following:
             await asyncio.gather(*self._following.values())
         await self._upkeep.settled()
 
     async def close(self) -> None:
         """Leave off whatever is being kept up, and save what has changed much."""
-        tasks = list(self._following.values())
+        tasks = [*self._following.values(), *([self._loading] if self._loading else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -60,6 +63,19 @@ class Indexes:
         for index in self._indexes.values():
             if index.changed >= LEAST_AT_CLOSE:
                 await self._upkeep.save(index)
+
+    def load_soon(self) -> None:
+        """Take up what every store holds, beside whatever is asked meanwhile."""
+        self._loading = asyncio.create_task(self._load())
+
+    async def _load(self) -> None:
+        try:
+            stores = await self._database.read(schema.read_stores)
+        except StackError as error:  # as it will be told to whoever asks
+            self._log.warning("indexes not loaded", reason=error.message)
+            return
+        for store in stores:
+            self.follow_soon(store.spec.vector_store_id)
 
     def forget(self, vector_store_id: str) -> None:
         """Let the index of a store go, which was deleted."""

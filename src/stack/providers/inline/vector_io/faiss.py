@@ -14,7 +14,6 @@ from pydantic import Field
 
 from stack.apis.vector_checks import check_chunks
 from stack.apis.vector_io import EmbeddedChunk, VectorQuery, VectorStoreSpec
-from stack.providers.inline.chunk_store import schema
 from stack.providers.inline.chunk_store.provider import ChunkStore, Ranked
 from stack.providers.inline.chunk_store.schema import PLAIN_VECTORS, StoreRow
 from stack.providers.inline.faiss_index.settings import IndexSettings, Kind, settings_of
@@ -53,8 +52,7 @@ class Faiss(ChunkStore):
         await super().initialize()
         folder = self.deps.storage.path(self.database.path.stem)
         self._indexes = Indexes(self.database, folder, self._settings, self.deps.log)
-        for store in await self.database.read(schema.read_stores):
-            self._indexes.follow_soon(store.spec.vector_store_id)
+        self._indexes.load_soon()
 
     async def shutdown(self) -> None:
         if self._indexes is not None:

@@ -1,35 +1,52 @@
-"""`inline::sqlite-vec` against the contract suite."""
+"""`inline::sqlite-vec` against the contract suite, and what is its own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stack.apis.vector_io import VectorIO
-from stack.providers.inline.vector_io.sqlite_vec import Config, SqliteVec
-from stack.storage import Storage
-from stack.testing.deps import provider_deps
+from stack.apis.vector_io import VectorIO, VectorQuery, VectorStoreSpec
+from stack.errors import InvalidRequest
 from stack.testing.vector_io import VectorIOContract
-
-
-async def started(storage: Storage) -> SqliteVec:
-    provider = SqliteVec(Config(), provider_deps("sqlite-vec", storage=storage))
-    await provider.initialize()
-    return provider
+from stack.testing.vector_io.reference import assert_best, random_chunks
 
 
 class TestSqliteVec(VectorIOContract):
     @pytest.fixture
-    async def provider(self, tmp_path: Path) -> AsyncIterator[VectorIO]:
-        storage = Storage(tmp_path, durability="normal")
-        yield await started(storage)
-        await storage.close()
+    async def provider(self, start: Any) -> VectorIO:
+        return await start("sqlite-vec")
 
     @pytest.fixture
-    async def other(self, tmp_path: Path, provider: VectorIO) -> AsyncIterator[VectorIO]:
-        """As another process would have it: connections of its own to the same file."""
-        storage = Storage(tmp_path, durability="normal")
-        yield await started(storage)
-        await storage.close()
+    async def other(self, start: Any, provider: VectorIO) -> VectorIO:
+        return await start("sqlite-vec")
+
+
+@pytest.fixture
+async def sqlite_vec(start: Any) -> Any:
+    return await start("sqlite-vec")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2", "inner_product"])
+async def test_more_can_be_asked_for_than_the_engine_finds_at_once(metric, sqlite_vec):
+    chunks = random_chunks(4_200, 4)
+    await sqlite_vec.create_store(VectorStoreSpec("vs", 4, metric))
+    await sqlite_vec.insert_chunks("vs", chunks)
+    found = await sqlite_vec.query_chunks("vs", VectorQuery(chunks[5].embedding, 10_000))
+    assert_best(found, chunks, chunks[5].embedding, metric, 10_000, 1e-4)
+
+
+async def test_a_dimension_that_the_engine_lacks_is_refused(sqlite_vec):
+    with pytest.raises(InvalidRequest, match="8192") as raised:
+        await sqlite_vec.create_store(VectorStoreSpec("vs", 9_000))
+    assert raised.value.param == "dimension"
+
+
+async def test_settings_that_it_lacks_are_refused(sqlite_vec):
+    with pytest.raises(InvalidRequest, match=r"params\.index"):
+        await sqlite_vec.create_store(VectorStoreSpec("vs", 3, params={"index": "hnsw"}))
+
+
+async def test_sql_cannot_load_extensions(sqlite_vec):
+    with pytest.raises(Exception, match="not authorized"):
+        await sqlite_vec.database.read(lambda connection: connection.execute("SELECT load_extension('x')").get)
