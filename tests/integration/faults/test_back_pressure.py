@@ -61,7 +61,7 @@ async def test_a_stalled_stream_keeps_at_most_64_kib(serving, own_upstream, stal
 
 async def test_a_stalled_stream_over_tls_keeps_no_more(serving, stalled):
     async with FaultUpstream(tls=server_context(LOCALHOST)) as upstream:
-        server = await serving({"SSL_CERT_FILE": str(LOCALHOST)}, UPSTREAM=upstream.base_url)
+        server = await serving(env={"SSL_CERT_FILE": str(LOCALHOST)}, UPSTREAM=upstream.base_url)
         await weigh(server, upstream, stalled, STALLED_OVER_TLS, BUFFERED + REQUEST_OVER_TLS)
 
 

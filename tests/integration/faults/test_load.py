@@ -96,7 +96,8 @@ async def test_of_three_thousand_callers_as_many_are_answered_as_there_is_room(b
     server, refused = besieged
     told = {(answer.status, error_in(answer.body)["code"], answer.headers["retry-after"]) for answer in refused}
     assert told == {(503, "overloaded", "1")}
-    assert own_upstream.counts.requests["fault-hang"] == own_upstream.counts.active == ROOM
+    seen = await asyncio.to_thread(own_upstream.wait_until, lambda seen: seen.active == ROOM)
+    assert seen.requests["fault-hang"] == ROOM
     healthy = [await timed(server.port, HEALTH) for _ in range(5)]
     assert {answer.status for answer, _ in healthy} == {200}
     assert median(seconds for _, seconds in healthy) < 0.05

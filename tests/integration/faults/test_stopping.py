@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 from integration.faults.connections import ask, caller, chat, heard
-from integration.wire import error_in, events
+from integration.wire import error_in, events, head
 
 STREAMS = 50
 SHORT, LONG = "stream-20-every-20", "stream-1000-every-20"
@@ -102,6 +102,30 @@ async def test_new_callers_are_refused_while_streams_go_on(stopping):
     server, streams = await stopping(LONG, GRACE_S=2)
     await asyncio.wait_for(refuses(server), 1)
     assert ended((await streams.end())[0]) == "server_shutting_down"
+
+
+async def heard_on(connection):
+    """Whether the server is ready, asked on a connection that stays open."""
+    reader, writer = connection
+    writer.write(head("/v1/health/ready", "GET"))
+    start = await reader.readuntil(b"\r\n\r\n")
+    length = int(start.partition(b"content-length: ")[2].partition(b"\r")[0])
+    return heard(start + await reader.readexactly(length))
+
+
+async def test_who_has_a_connection_hears_that_it_is_not_ready_while_streams_go_on(serving):
+    server = await serving(GRACE_S=2)
+    async with caller(server.port) as connection:
+        assert (await heard_on(connection)).status == 200
+        streams = Streams(server.port, [LONG])
+        await streams.begin()
+        server.send_signal(signal.SIGTERM)
+        await refuses(server)
+        answer = await heard_on(connection)
+        assert (answer.status, error_in(answer.body)["code"]) == (503, "server_shutting_down")
+        assert answer.headers["connection"] == "close"
+        assert ended((await streams.end())[0]) == "server_shutting_down"
+    assert await exit_code(server, 6) == 0
 
 
 async def test_a_plain_answer_that_does_not_come_is_a_503(serving, own_upstream):
