@@ -1,6 +1,6 @@
 """What each error code means and what mends it: the source of `docs/troubleshooting.md`.
 
-Codes that a provider chose itself (`content_filter`, ...) pass through and are not listed.
+Codes that a provider chose itself pass through and are not listed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ REQUESTS = (
         409,
         "The resource exists already, with other content.",
         "Use another id, or delete the old one first.",
+    ),
+    ErrorCode(
+        "content_filter",
+        400,
+        "A shield of the model objected to the request or to the answer; a provider's own filter says the same word.",
+        "`error.shields` names the shield and its categories: say it differently, or ask whoever set the shield up.",
     ),
     ErrorCode(
         "context_length_exceeded",
@@ -100,6 +106,12 @@ REQUESTS = (
         404,
         "There is no such path.",
         "`GET /v1/inspect/routes` lists them; an OpenAI client's base URL ends with `/v1`.",
+    ),
+    ErrorCode(
+        "shield_not_found",
+        404,
+        "No shield has this id.",
+        "The message names the nearest; `GET /v1/shields` lists all.",
     ),
     ErrorCode(
         "unsupported", 400, "The provider does not answer this kind of call.", "Ask a model of another provider."
@@ -206,6 +218,12 @@ SERVER = (
         500,
         "A file is known, but its bytes are gone from where they were kept.",
         "Bring a backup back with `stack restore DIR`, or delete the file and upload it again.",
+    ),
+    ErrorCode(
+        "shield_unavailable",
+        503,
+        "A shield of the model could not be asked, or did not answer in time: nothing passes unchecked.",
+        "The message names it; see its provider in `GET /v1/providers`, or set `on_error: allow` where it is used.",
     ),
     ErrorCode("server_starting", 503, "Not every provider has started yet.", "Ask again in a moment."),
     ErrorCode(

@@ -7,9 +7,10 @@ StackError
 +- RequestError         the caller's fault, never retried
 |  +- InvalidRequest 400, UnsupportedParameter 400, Unsupported 400, Unauthorized 401, Forbidden 403,
 |     NotFound 404, MethodNotAllowed 405, RequestTimeout 408, Conflict 409, PayloadTooLarge 413,
-|     UnsupportedMediaType 415, RangeNotSatisfiable 416, ParseFailed 400
+|     UnsupportedMediaType 415, RangeNotSatisfiable 416, ParseFailed 400, ContentBlocked 400
 +- ProviderUnavailable  503: a provider that did not start, or was switched off
 +- ProviderBug          500: a provider whose own code failed
++- ShieldUnavailable    503: a shield that could not be asked, so that nothing passes
 +- Overloaded           503: more requests at once than the server is set to answer
 +- Starting             503: the server has not started all of its providers yet
 +- ShuttingDown         503: the server is stopping
@@ -272,6 +273,41 @@ class ParseFailed(RequestError):
     """A file that does not become text: of a kind that is not read (`unsupported_file`), or broken (`invalid_file`)."""
 
     code = "invalid_file"
+
+
+class ContentBlocked(RequestError):
+    """A shield objects to a request (`input`) or to an answer (`output`), whole or while it streams.
+
+    categories: what it objects to, and how sure it is of each, 0 to 1; the text itself is told nowhere.
+    """
+
+    code = "content_filter"
+
+    def __init__(
+        self, message: str, *, shield_id: str, stage: str, categories: Mapping[str, float], param: str | None = None
+    ) -> None:
+        super().__init__(message, param=param)
+        self.shield_id = shield_id
+        self.stage = stage
+        self.categories = dict(categories)
+        self.trail = ""  # every verdict up to this one, as the header `x-stack-shields` tells them
+
+    def envelope(self, request_id: str | None = None) -> dict[str, Any]:
+        body = super().envelope(request_id)
+        found = {"shield_id": self.shield_id, "stage": self.stage, "categories": self.categories}
+        body["error"]["shields"] = [found]
+        return body
+
+    def headers(self) -> dict[str, str]:
+        return super().headers() | ({"x-stack-shields": self.trail} if self.trail else {})
+
+
+class ShieldUnavailable(StackError):
+    """A shield that did not answer, or not in time: what it was to check does not pass."""
+
+    status = 503
+    code = "shield_unavailable"
+    retryable = True
 
 
 class ProviderUnavailable(StackError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from stack.apis.inference import Inference, Model
+from stack.apis.safety import Safety
 from stack.apis.vector_io import VectorIO
 from stack.config.models import secret_values
 from stack.errors import ProvidersFailed, SchemaTooNew, StackError
@@ -17,6 +18,7 @@ from stack.registry.contract import check_methods, load_provider_class
 from stack.registry.spec import Deps, ProviderSpec
 from stack.routing.inference import InferenceRouter
 from stack.routing.instance import Instance
+from stack.routing.safety import SafetyRouter
 from stack.routing.vector_io import VectorIORouter
 from stack.services.files import FilesService
 from stack.services.vector_stores import VectorStores
@@ -50,6 +52,7 @@ class Runtime:
         ]
         # Routers exist before any provider, so that each can be handed all of them.
         self.inference: Inference = InferenceRouter(self._of("inference"), registered, log)
+        self.safety: Safety = SafetyRouter(self._of("safety"))
         vector_io = VectorIORouter(self._of("vector_io"))
         self.vector_io: VectorIO = vector_io
         self.storage = Storage(config.state_dir, durability=config.storage.durability)
@@ -101,6 +104,7 @@ class Runtime:
             deps = Deps(
                 provider_id=instance.provider_id,
                 inference=self.inference,
+                safety=self.safety,
                 vector_io=self.vector_io,
                 storage=self.storage,
                 log=bound,

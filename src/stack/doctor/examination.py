@@ -24,6 +24,7 @@ from stack.logs import Redactor
 from stack.registry.contract import load_provider_class
 from stack.registry.spec import Deps
 from stack.routing.inference import InferenceRouter
+from stack.routing.safety import SafetyRouter
 from stack.routing.vector_io import VectorIORouter
 from stack.runtime import start_provider
 from stack.storage import Storage
@@ -128,6 +129,7 @@ class _Examination:
         deps = Deps(
             provider_id=instance.provider_id,
             inference=InferenceRouter((), (), log),
+            safety=SafetyRouter(()),
             vector_io=VectorIORouter(()),
             storage=self._storage,
             log=log.bind(provider=instance.provider_id),

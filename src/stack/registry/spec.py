@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from stack.apis.inference import Inference
+    from stack.apis.safety import Safety
     from stack.apis.vector_io import VectorIO
     from stack.storage import Storage
 
-API_NAMES = ("files", "inference", "vector_io")
+API_NAMES = ("files", "inference", "safety", "vector_io")
 Kind = Literal["remote", "inline"]
 Checked = Literal["recorded", "documented", "engine", "stand-in"]
 
@@ -165,6 +166,7 @@ class Deps:
 
     provider_id: str
     inference: Inference
+    safety: Safety
     vector_io: VectorIO
     storage: Storage
     log: FilteringBoundLogger

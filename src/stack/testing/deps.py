@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from stack.apis.inference import Inference
+from stack.apis.safety import Safety
 from stack.apis.vector_io import VectorIO
 from stack.registry.spec import Deps
 from stack.storage import Storage
@@ -18,6 +19,10 @@ class _NoInference(Inference):
     """Refuses every call."""
 
 
+class _NoSafety(Safety):
+    """Refuses every call."""
+
+
 class _NoVectorIO(VectorIO):
     """Refuses every call."""
 
@@ -26,6 +31,7 @@ def provider_deps(
     provider_id: str,
     *,
     inference: Inference | None = None,
+    safety: Safety | None = None,
     vector_io: VectorIO | None = None,
     storage: Storage | None = None,
 ) -> Deps:
@@ -33,6 +39,7 @@ def provider_deps(
     return Deps(
         provider_id=provider_id,
         inference=inference or _NoInference(),
+        safety=safety or _NoSafety(),
         vector_io=vector_io or _NoVectorIO(),
         storage=storage or Storage(_NOWHERE),
         log=structlog.get_logger("stack").bind(provider=provider_id),
