@@ -8,7 +8,8 @@ import math
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -163,8 +164,11 @@ class Upstream:
         self._idle: dict[PoolKey, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self.send: Send = self._send
+        for step in _between:
+            self.send = step(self, self.send)
 
-    async def send(self, request: UpstreamRequest, credential: str | None) -> UpstreamResponse:
+    async def _send(self, request: UpstreamRequest, credential: str | None) -> UpstreamResponse:
         """Send and wait for the head of the answer; redirects are refused.
 
         credential: what the call is authorised with; calls with different ones never share a connection.
@@ -312,6 +316,21 @@ class Upstream:
         )
         error.retryable = retryable
         return error
+
+
+Send = Callable[[UpstreamRequest, str | None], Awaitable[UpstreamResponse]]
+Step = Callable[[Upstream, Send], Send]
+_between: list[Step] = []
+
+
+@contextmanager
+def between(step: Step) -> Iterator[None]:
+    """Clients that are made within this send through `step(client, send)`: how exchanges are recorded and replayed."""
+    _between.append(step)
+    try:
+        yield
+    finally:
+        _between.remove(step)
 
 
 # What happened in each phase of connecting, of a name or address that did not answer, and of one that said no.
