@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,12 +12,10 @@ from pydantic import BaseModel, ValidationError
 from stack.apis.validation import invalid_request
 from stack.apis.wire import JSON
 from stack.errors import InvalidRequest
-from stack.server.json_limits import check_json
+from stack.server.json_limits import check_json, check_values
 from stack.server.requests import Gate
 
 M = TypeVar("M", bound=BaseModel)
-
-_LONG = 256 * 1024  # bytes that take milliseconds to parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +63,8 @@ async def read_body(gate: Gate, request: Request, model: type[M]) -> M:
     """The JSON body by its shape. Raises: RequestError."""
     body = await gate.json_body(dict(request.scope["headers"]), request.receive)
     try:
-        if len(body) > _LONG:
-            return await asyncio.to_thread(_parsed, body, model)
-        return _parsed(body, model)
+        check_values(body)
+        check_json(body)
+        return model.model_validate_json(body or b"{}")
     except ValidationError as error:
         raise invalid_request(error) from None
-
-
-def _parsed(body: bytes, model: type[M]) -> M:
-    check_json(body)
-    return model.model_validate_json(body or b"{}")
