@@ -17,7 +17,7 @@ def key_of(method: str, endpoint: str, body: Any) -> Key:
 
     One field is left out: `encoding_format` of embeddings, since a recording holds numbers whatever was asked for.
     """
-    if endpoint == "/v1/embeddings" and isinstance(body, dict):
+    if endpoint.endswith("/embeddings") and isinstance(body, dict):
         body = {name: value for name, value in body.items() if name != "encoding_format"}
     return method, endpoint, json.dumps(body, sort_keys=True)
 
@@ -28,7 +28,8 @@ def nearest(body: Any, recordings: Sequence[Recording]) -> Recording | None:
     return max(recordings, key=lambda each: _agreement(each.request, fields), default=None)
 
 
-def _agreement(recorded: Json, received: Json) -> tuple[int, int]:
+def _agreement(recorded: Any, received: Json) -> tuple[int, int]:
+    recorded = recorded if isinstance(recorded, dict) else {}
     equal = sum(received.get(name) == value for name, value in recorded.items())
     return equal, -len(recorded.keys() ^ received.keys())
 
