@@ -38,7 +38,7 @@ def test_a_build_file_names_what_to_install(tmp_path: Path):
     [
         ("inline::playground", "inline::plaayground", "providers.inference[0].provider_type: no inference provider"),
         ("inference:", "inferense:", "distribution_spec.providers.inferense: unknown API `inferense`"),
-        ("image_type: venv", "image_type: conda", "image_type: must be `venv`"),
+        ("image_type: venv", "image_type: conda", "image_type: must be one of `venv`, `container`"),
         ("image_name", "image_nam", "unknown key `image_nam`: did you mean `image_name`?"),
         ("version: 2", "version: 1", "version: must be `2`"),
         ("[rich]", "rich", "additional_pip_packages: must be a list"),

@@ -145,7 +145,7 @@ def test_a_file_that_cannot_run(problems, text: str, message: str):
         ("provider_id: b, provider_type: 'remote::strict', module: acme_strict",
          "5:5: providers.inference[1].config.base_url: required: add `base_url:`"),
         ("provider_id: b, provider_type: 'remote::needy', module: acme_strict",
-         "5:37: providers.inference[1].provider_type: `remote::needy` needs a provider of `safety`"),
+         "5:37: providers.inference[1].provider_type: `remote::needy` needs a provider of `agents`"),
     ],
 )  # fmt: skip
 def test_a_provider_that_cannot_run(problems, entry: str, message: str):

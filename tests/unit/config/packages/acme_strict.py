@@ -13,5 +13,5 @@ class Strict:
 
 SPEC = [
     ProviderSpec("inference", "remote::strict", "Wants its address.", module="acme_strict"),
-    ProviderSpec("inference", "remote::needy", "Needs safety.", module="acme_stack", needs=("safety",)),
+    ProviderSpec("inference", "remote::needy", "Needs agents.", module="acme_stack", needs=("agents",)),
 ]
