@@ -69,14 +69,21 @@ class Server:
 
 
 class Postgres:
-    """prepare: run on the first connection, before any other; gives the schema that the extension is in."""
+    """prepare: run on the first connection, before any other; gives the schema that the extension is in.
+    begin: run on each connection.
+    """
 
     def __init__(
-        self, provider_id: str, server: Server, prepare: Callable[[asyncpg.Connection], Awaitable[str]]
+        self,
+        provider_id: str,
+        server: Server,
+        prepare: Callable[[asyncpg.Connection], Awaitable[str]],
+        begin: Callable[[asyncpg.Connection], Awaitable[None]],
     ) -> None:
         self._provider_id = provider_id
         self._server = server
         self._prepare = prepare
+        self._begin = begin
         self._lock = asyncio.Lock()
         self._pool: asyncpg.Pool | None = None
 
@@ -134,6 +141,7 @@ class Postgres:
             await connection.set_type_codec(
                 "vector", schema=schema, encoder=to_wire, decoder=from_wire, format="binary"
             )
+            await self._begin(connection)
 
         return await asyncpg.create_pool(
             **arguments, min_size=0, max_size=self._server.max_connections, init=set_up, reset=_as_it_is
@@ -163,4 +171,4 @@ class Postgres:
 
 
 async def _as_it_is(_: object) -> None:
-    """Settings are made within transactions: a connection needs no cleaning, and a call one exchange less."""
+    """What a call sets ends with its transaction: a connection needs no cleaning, and a call one exchange less."""

@@ -19,7 +19,7 @@ from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, Vecto
 from stack.errors import UpstreamError
 from stack.providers.remote.pgvector.index import IndexSettings, settings_of
 from stack.providers.remote.pgvector.postgres import Postgres, Server, Tls
-from stack.providers.remote.pgvector.searching import Search, by_words, nearest
+from stack.providers.remote.pgvector.searching import Search, apply_settings, by_words, chunk_of, nearest
 from stack.providers.remote.pgvector.stores import Stores
 from stack.providers.remote.pgvector.table import Table
 from stack.registry.spec import Deps, Provider, ProviderConfig, env
@@ -67,9 +67,12 @@ class PGVector(Provider, VectorIO):
     def __init__(self, config: Config, deps: Deps) -> None:
         super().__init__(config, deps)
         self._stores = Stores(deps.provider_id, config.db_schema)
-        self._postgres = Postgres(deps.provider_id, _server(config), self._stores.prepare)
+        self._search = Search(
+            config.exact_below, config.max_scan_tuples, config.store_defaults, config.statement_cache_size > 0
+        )
+        begin = partial(apply_settings, settings=self._search.session(), for_transaction=False)
+        self._postgres = Postgres(deps.provider_id, _server(config), self._stores.prepare, begin)
         self._tables: dict[str, Table] = {}
-        self._search = Search(config.exact_below, config.max_scan_tuples)
 
     async def initialize(self) -> None:
         """Raises: ProviderUnavailable, UpstreamError, unless the server is only not there yet."""
@@ -220,8 +223,6 @@ async def _insert(connection: Connection, table: Table, rows: list[tuple[object,
 
 
 async def _get(connection: Connection, table: Table, chunk_ids: list[str]) -> list[EmbeddedChunk]:
-    from stack.providers.remote.pgvector.searching import chunk_of
-
     sql = "select chunk_id, content, embedding, kept from <table> where chunk_id = any($1::text[])"
     found = {row["chunk_id"]: row for row in await connection.fetch(table.sql(sql), chunk_ids)}
     return [chunk_of(found[each]) for each in chunk_ids if each in found]

@@ -216,3 +216,12 @@ async def test_a_scan_that_ends_early_is_done_again_exactly(shared: Any, make_pr
 async def test_more_than_an_index_gives_at_once_is_given(top_k: int, shared: Any):
     provider, store, vectors = shared
     assert len({*await found(provider, store, vectors[0], top_k)}) == min(top_k, 2000)
+
+
+async def test_behind_a_pooler_of_transactions_nothing_is_kept_on_a_connection(shared: Any, make_provider: Any):
+    _, store, vectors = shared
+    provider = await make_provider(**ON_ONE, db_schema="shared", statement_cache_size=0)
+    await provider._postgres.run(lambda connection: connection.execute("discard all"))
+    before = await scans(provider, store)
+    assert await recall(provider, store, vectors) >= 0.97
+    assert await scans(provider, store) == before + 20
