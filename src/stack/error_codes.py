@@ -253,8 +253,8 @@ SERVER = (
     ErrorCode(
         "storage_unavailable",
         503,
-        "The state directory cannot be used.",
-        "The message gives the reason: is the disk mounted, local, and writable?",
+        "What keeps the data cannot be used: the state directory, or the database server of a provider.",
+        "The message gives the reason: is the disk mounted, local, and writable; is the server up?",
     ),
 )
 
@@ -267,6 +267,12 @@ UPSTREAM = (
     ),
     ErrorCode(
         "insufficient_quota", 429, "The provider's account has no credit left.", "Top it up; waiting does not help."
+    ),
+    ErrorCode(
+        "not_recorded",
+        502,
+        "The server replays recorded answers, and none is of this request.",
+        "The message names the nearest recording and what differs; record anew with `stack run --record`.",
     ),
     ErrorCode("rate_limit_exceeded", 429, "The provider refuses more requests for now.", "Wait for Retry-After."),
     ErrorCode(
