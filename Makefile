@@ -43,7 +43,7 @@ bench: $(DEV) $(BENCH)  ## measure against the upstream itself, a naive proxy, a
 
 soak: $(DEV)  ## ask 100,000 times, faults and all, and see that memory stays flat; kill -9 a writer 200 times
 	$(BIN)/python benchmarks/soak.py
-	STACK_KILL_LOOPS=200 $(BIN)/python -m pytest -q tests/integration/storage -k survives_kill_9
+	STACK_KILL_LOOPS=200 $(BIN)/python -m pytest -q tests/integration/storage tests/integration/vector_io -k survives_kill_9
 
 fuzz: $(DEV)  ## make up requests from /openapi.json for five minutes
 	$(BIN)/python tests/integration/hostile/fuzz.py --seconds 300

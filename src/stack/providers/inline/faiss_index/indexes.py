@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from stack.providers.inline.faiss_index.index import VectorIndex, exact_scores
 from stack.providers.inline.faiss_index.part import Floats
 from stack.providers.inline.faiss_index.passing import Passing
 from stack.providers.inline.faiss_index.settings import IndexSettings, settings_of
-from stack.providers.inline.faiss_index.upkeep import LEAST_AT_CLOSE, Upkeep
+from stack.providers.inline.faiss_index.upkeep import LEAST_AT_CLOSE, Upkeep, recorded_of
 
 if TYPE_CHECKING:
     from apsw import Connection
@@ -81,6 +82,13 @@ class Indexes:
         """Let the index of a store go, which was deleted."""
         with self._guard:
             self._indexes.pop(vector_store_id, None)
+
+    async def delete(self, vector_store_id: str, delete: Callable[[str], Awaitable[None]]) -> None:
+        """Delete a store by `delete`, and leave nothing of its index."""
+        snapshot = await self._database.read(lambda connection: recorded_of(connection, vector_store_id))
+        await delete(vector_store_id)
+        self.forget(vector_store_id)
+        await self._upkeep.discard(snapshot)
 
     def follow_soon(self, vector_store_id: str) -> None:
         """Take up what a store holds in a moment, so that the next query need not."""
@@ -146,12 +154,12 @@ class Indexes:
                 self._catch_up(connection, store, index)
             return index
 
-        while self._asked.pop(vector_store_id, None):
-            await asyncio.sleep(FOLLOW_AFTER_S)
-            try:
-                index = await self._database.read(catch_up)
-                if index is not None:
+        try:
+            while self._asked.pop(vector_store_id, None):
+                await asyncio.sleep(FOLLOW_AFTER_S)
+                if (index := await self._database.read(catch_up)) is not None:
                     await self._upkeep.after_change(index)
-            except StackError as error:
-                self._log.warning("index not kept up", vector_store=vector_store_id, reason=error.message)
-        del self._following[vector_store_id]
+        except StackError as error:
+            self._log.warning("index not kept up", vector_store=vector_store_id, reason=error.message)
+        finally:
+            del self._following[vector_store_id]

@@ -81,16 +81,20 @@ class Upkeep:
         try:
             number, changed, sha256 = await asyncio.to_thread(write)
             stale, recorded = await self._database.write(lambda connection: _record(connection, number, sha256))
-            await asyncio.to_thread(self._sweep, stale, recorded)
+            await self.discard(*({stale, sha256} - recorded))  # itself, where the store has gone meanwhile
+            await asyncio.to_thread(self._sweep, recorded)
         except (StackError, OSError) as error:
             self._log.warning("index not saved", vector_store=index.spec.vector_store_id, reason=str(error))
         else:
             index.changed = max(0, index.changed - changed)
 
-    def _sweep(self, stale: str | None, recorded: set[str]) -> None:
-        """Remove the file that was replaced, and old ones that no store has."""
-        if stale is not None and stale not in recorded:
-            snapshot.path_of(self._folder, stale).unlink(missing_ok=True)
+    async def discard(self, *snapshots: str | None) -> None:
+        """Remove the files of snapshots that no store has."""
+        for sha256 in filter(None, snapshots):
+            await asyncio.to_thread(snapshot.path_of(self._folder, sha256).unlink, missing_ok=True)
+
+    def _sweep(self, recorded: set[str]) -> None:
+        """Remove files that have been no store's for long, as a process leaves them that was killed."""
         for file in self._folder.iterdir():
             sha256 = snapshot.sha256_of(file)
             if sha256 and sha256 not in recorded and time.time() - file.stat().st_mtime > ORPHAN_S:
@@ -143,3 +147,10 @@ def _record(connection: Connection, number: int, sha256: str) -> tuple[str | Non
     connection.execute(sql, (sha256, number))
     recorded = {str(each) for (each,) in connection.execute("SELECT sha256 FROM snapshots")}
     return None if replaced is None else str(replaced), recorded
+
+
+def recorded_of(connection: Connection, vector_store_id: str) -> str | None:
+    """The SHA-256 that is recorded of a store's snapshot."""
+    sql = "SELECT sha256 FROM snapshots JOIN stores ON store = number WHERE vector_store_id = ?"
+    found = connection.execute(sql, (vector_store_id,)).get
+    return None if found is None else str(found)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from stack.apis.vector_checks import check_chunks
-from stack.apis.vector_io import EmbeddedChunk, VectorQuery, VectorStoreSpec
+from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorQuery, VectorStoreSpec
+from stack.errors import NotFound
 from stack.providers.inline.chunk_store.provider import ChunkStore, Ranked
 from stack.providers.inline.chunk_store.schema import PLAIN_VECTORS, StoreRow
 from stack.providers.inline.faiss_index.settings import IndexSettings, Kind, settings_of
@@ -76,10 +77,17 @@ class Faiss(ChunkStore):
         assert self._indexes is not None
         self._indexes.follow_soon(vector_store_id)
 
-    async def delete_store(self, vector_store_id: str) -> None:
-        await super().delete_store(vector_store_id)
+    async def query_chunks(self, vector_store_id: str, query: VectorQuery | KeywordQuery) -> list[ScoredChunk]:
         assert self._indexes is not None
-        self._indexes.forget(vector_store_id)
+        try:
+            return await super().query_chunks(vector_store_id, query)
+        except NotFound:
+            self._indexes.forget(vector_store_id)  # another process may have deleted it
+            raise
+
+    async def delete_store(self, vector_store_id: str) -> None:
+        assert self._indexes is not None
+        await self._indexes.delete(vector_store_id, super().delete_store)
 
     def check_chunks(self, spec: VectorStoreSpec, chunks: Sequence[EmbeddedChunk]) -> None:
         from stack.providers.inline.faiss_index.index import lengths_of

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from stack.apis.vector_io import VectorQuery, VectorStoreSpec
+from stack.errors import NotFound
 from stack.providers.inline.faiss_index import snapshot
 from stack.providers.inline.faiss_index.index import VectorIndex
 from stack.providers.inline.faiss_index.settings import IndexSettings
@@ -159,3 +160,21 @@ async def test_one_file_is_kept_of_each_store_and_orphans_go(run, folder):
         await provider.settled()
     assert len(files(folder)) == 1
     assert (orphan.exists(), young.exists()) == (False, True)
+
+
+async def test_nothing_is_left_of_the_index_of_a_deleted_store(run, folder):
+    await saved(run)
+    async with run("faiss") as provider:
+        await provider.delete_store("vs")
+        assert files(folder) == []
+        assert provider._indexes._indexes == {}
+
+
+async def test_another_process_lets_a_deleted_store_go(run, start):
+    await saved(run)
+    one, two = await start("faiss"), await start("faiss")
+    await two.settled()
+    await one.delete_store("vs")
+    with pytest.raises(NotFound):
+        await two.query_chunks("vs", VectorQuery(CHUNKS[0].embedding))
+    assert two._indexes._indexes == {}
