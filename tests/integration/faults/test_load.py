@@ -109,7 +109,7 @@ async def test_of_three_thousand_callers_as_many_are_answered_as_there_is_room(b
 async def test_who_waits_in_line_is_answered_once_there_is_room(serving, own_upstream):
     server = await serving(MAX_IN_FLIGHT=1)
     first = asyncio.create_task(ask(server.port, chat("stream-3-every-20", stream=True)))
-    await asyncio.to_thread(own_upstream.wait_until, lambda seen: seen.active == 1)
+    await asyncio.to_thread(own_upstream.wait_until, lambda seen: seen.requests["stream-3-every-20"] == 1)
     answers = await asyncio.gather(*(ask(server.port, chat("ok")) for _ in range(3)))
     assert [answer.status for answer in answers] == [200] * 3
     assert (await first).body.endswith(b"[DONE]\n\n")

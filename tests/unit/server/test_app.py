@@ -105,7 +105,7 @@ async def test_the_callers_deadline_ends_the_call_and_does_not_blame_the_provide
 async def test_a_caller_who_leaves_cancels_the_upstream_at_once(stack: Stack, upstream: FaultUpstream, model: str):
     name = model.removeprefix("up/")
     call = asyncio.create_task(stack.chat(model, stream=True))
-    await asyncio.to_thread(upstream.wait_until, lambda counts: counts.active == 1)
+    await asyncio.to_thread(upstream.wait_until, lambda counts: counts.requests[name] == 1)
     call.cancel()
     await asyncio.to_thread(upstream.wait_until, lambda counts: counts.aborted[name] == 1)
     await asyncio.wait({call})
@@ -115,7 +115,7 @@ async def test_a_caller_who_leaves_cancels_the_upstream_at_once(stack: Stack, up
 @pytest.mark.parametrize("stack", ["{max_in_flight: 1}"], indirect=True)
 async def test_more_requests_at_once_than_set_are_refused_after_a_moment(stack: Stack, upstream: FaultUpstream):
     first = asyncio.create_task(stack.chat("up/fault-hang"))
-    await asyncio.to_thread(upstream.wait_until, lambda counts: counts.active == 1)
+    await asyncio.to_thread(upstream.wait_until, lambda counts: counts.requests["fault-hang"] == 1)
     second = await stack.chat()
     assert (second.status_code, second.json()["error"]["code"]) == (503, "overloaded")
     assert second.headers["retry-after"] == "1"
