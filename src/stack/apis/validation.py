@@ -40,6 +40,7 @@ _RULES = {
     "string_too_short": "must not be empty",
     "too_long": "must have at most {max_length} items",
     "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match `{pattern}`",
     "extra_forbidden": "is not a known field",
 }
 # Errors of other types come from rules of ours, whose messages are sentences already.

@@ -145,6 +145,12 @@ class InsertRequest(StoreRequest):
     ttl_seconds: None = None
 
 
+class InsertResponse(WireModel):
+    """What was stored: chunks, each id once."""
+
+    inserted: int
+
+
 class Ranker(StoreRequest):
     """How the lists of a hybrid search are joined, or `neural`: a model that reads query and text."""
 

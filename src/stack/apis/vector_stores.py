@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 MAX_FILES = 2000  # in one request
 MAX_DIMENSION = 16_384
+_ENGINE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"  # it may become the name of a table or a collection
 
 
 def _without_nul(text: str) -> str:
@@ -90,7 +91,7 @@ class VectorStoreCreateRequest(StoreRequest):
     embedding_dimension: Annotated[int, Field(ge=1, le=MAX_DIMENSION)] | None = None
     metric: Metric | None = None
     provider_id: Id | None = None
-    provider_vector_store_id: Id | None = Field(
+    provider_vector_store_id: Annotated[str, Field(pattern=_ENGINE_NAME)] | None = Field(
         None, validation_alias=AliasChoices("provider_vector_store_id", "provider_vector_db_id")
     )
     params: dict[str, Any] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from stack.apis.vector_search import InsertRequest, QueryChunksResponse, QueryRequest
+from stack.apis.vector_search import InsertRequest, InsertResponse, QueryChunksResponse, QueryRequest
 from stack.server.endpoint import Endpoint, json_response, read_body
 from stack.server.requests import Gate
 from stack.services.vector_stores import VectorStores
@@ -21,8 +21,7 @@ class VectorIORoutes:
 
     async def insert(self, request: Request) -> Response:
         """Store chunks."""
-        await self._chunks.insert(await read_body(self._gate, request, InsertRequest))
-        return Response(b"null", media_type="application/json")
+        return json_response(await self._chunks.insert(await read_body(self._gate, request, InsertRequest)))
 
     async def query(self, request: Request) -> Response:
         """Find chunks."""
@@ -32,8 +31,9 @@ class VectorIORoutes:
 def vector_io_endpoints(service: VectorStores, gate: Gate) -> list[Endpoint]:
     """The routes below `/v1/vector-io`."""
     routes = VectorIORoutes(service, gate)
-    tag, answer = "vector_io", QueryChunksResponse
+    tag, made, found = "vector_io", InsertResponse, QueryChunksResponse
+    full = (*_ERRORS, "507")
     return [
-        Endpoint("POST", "/vector-io/insert", routes.insert, tag, request=InsertRequest, errors=(*_ERRORS, "507")),
-        Endpoint("POST", "/vector-io/query", routes.query, tag, request=QueryRequest, answer=answer, errors=_ERRORS),
+        Endpoint("POST", "/vector-io/insert", routes.insert, tag, request=InsertRequest, answer=made, errors=full),
+        Endpoint("POST", "/vector-io/query", routes.query, tag, request=QueryRequest, answer=found, errors=_ERRORS),
     ]

@@ -68,8 +68,8 @@ def test_every_parameter_of_a_path_is_declared(operations):
 
 
 def test_every_post_tells_the_schema_of_its_body(document, operations):
-    for (method, _), operation in operations.items():
-        if method == "post":
+    for (method, path), operation in operations.items():
+        if method == "post" and not path.endswith("/cancel"):
             [content] = operation["requestBody"]["content"].values()
             schema = content["schema"]
             assert "properties" in (at(document, schema["$ref"]) if "$ref" in schema else schema)
@@ -82,7 +82,10 @@ def test_every_documented_route_answers(lab_http, operations):
         names = {name: found.get(name, "unknown") for name in re.findall(r"{(\w+)}", path)}
         answer = lab_http.wire.request(method, path.format(**names), json={})
         is_ours = "/v1/files" not in path and "vector" not in path  # the lab has neither
-        assert answer.status_code == (200 if method == "get" else 400) if is_ours else 400 <= answer.status_code < 500
+        if is_ours or (method, path) == ("get", "/v1/vector_stores"):
+            assert answer.status_code == (200 if method == "get" else 400)
+        else:
+            assert 400 <= answer.status_code < 500
 
 
 def test_only_security_schemes_that_exist_are_named(document, operations):

@@ -160,7 +160,7 @@ class Bounds(WireModel):
         (b'{"few":[1,2]}', "`few` must have at most 1 items"),
         (b'{"short":"ab"}', "`short` must have at most 1 characters"),
         (b'{"listed":"c"}', "`listed` must be `a` or `b`"),
-        (b'{"coded":"b"}', "`coded` is not valid"),
+        (b'{"coded":"b"}', "`coded` must match `^a$`"),
     ],
 )
 def test_bounds_are_told(body, message):

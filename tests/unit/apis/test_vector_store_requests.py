@@ -61,6 +61,7 @@ def nested(depth):
         ((InsertRequest, {"vector_store_id": "vs_1", "chunks": []}), "chunks", "empty"),
         ((InsertRequest, {"chunks": [{"content": "a"}]}), "vector_store_id", "required"),
         ((QueryRequest, {"vector_store_id": "vs_1"}), None, "`query` or `embedding`"),
+        ((VectorStoreCreateRequest, {"provider_vector_store_id": "a;b"}), "provider_vector_store_id", "match"),
         ((VectorStoreCreateRequest, {"metadata": {"a": 1}}), "metadata.a", "string"),
         ((VectorStoreCreateRequest, {"metadata": {"k" * 65: ""}}), "metadata", "64"),
         ((VectorStoreCreateRequest, {"file_ids": ["f", "f"]}), "file_ids", "`f` stands in it twice"),

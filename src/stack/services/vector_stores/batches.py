@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stack.apis.ids import new_id
 from stack.apis.vector_store_files import (
@@ -18,7 +18,7 @@ from stack.errors import NotFound, shortened
 from stack.services.vector_stores.file_rows import page_of_files
 from stack.services.vector_stores.files import StoreFiles
 from stack.services.vector_stores.pages import page_of
-from stack.services.vector_stores.registry import Registry
+from stack.services.vector_stores.registry import Registry, check_live, counted
 from stack.services.vector_stores.stores import Stores
 from stack.services.vector_stores.work import Worker, owe
 
@@ -50,6 +50,7 @@ class FileBatches:
         batch_id, now = new_id(PREFIX), int(self._clock())
 
         def write(connection: Connection) -> VectorStoreFileBatch:
+            check_live(connection, store.id)
             add = "INSERT INTO batches (id, store_id, created_at) VALUES (?, ?, ?)"
             connection.execute(add, (batch_id, store.id, now))
             for add_one in adding:
@@ -104,9 +105,8 @@ def _batch(connection: Connection, store_id: str, batch_id: str) -> VectorStoreF
         message = f"vector store `{shortened(store_id)}` has no file batch `{shortened(batch_id)}`"
         raise NotFound(message, param="batch_id", code="file_batch_not_found")
     created_at, is_cancelled = row
-    counted = connection.execute(_FILES.format("status, count(*)") + " GROUP BY status", (batch_id,))
-    counts: dict[str, Any] = dict(counted)
-    found = FileCounts(**counts, total=sum(counts.values()))
+    rows = connection.execute(_FILES.format("status, count(*)") + " GROUP BY status", (batch_id,))
+    found = counted(dict(rows))
     return VectorStoreFileBatch(
         id=batch_id,
         created_at=created_at,

@@ -12,6 +12,7 @@ from stack.apis.vector_search import (
     FoundChunk,
     InsertedChunk,
     InsertRequest,
+    InsertResponse,
     QueryChunksResponse,
     QueryParams,
     QueryRequest,
@@ -36,7 +37,7 @@ class Chunks:
         self._embedder = embedder
         self._finder = finder
 
-    async def insert(self, request: InsertRequest) -> None:
+    async def insert(self, request: InsertRequest) -> InsertResponse:
         """Store chunks, all or none; durable when it returns. Raises: NotFound, InvalidRequest naming the field."""
         store = await self._stores.usable(request.vector_store_id)
         for index, chunk in enumerate(request.chunks):
@@ -44,6 +45,7 @@ class Chunks:
         vectors = await self._vectors(store, request.chunks)
         embedded = [_embedded(chunk, vector) for chunk, vector in zip(request.chunks, vectors, strict=True)]
         await self._stores.asked(store, self._vector_io.insert_chunks(store.id, embedded))
+        return InsertResponse(inserted=len({chunk.chunk_id for chunk in embedded}))
 
     async def query(self, request: QueryRequest) -> QueryChunksResponse:
         """The chunks that fit best. Raises: NotFound, InvalidRequest, UpstreamError."""

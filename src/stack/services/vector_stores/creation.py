@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from stack.apis.ids import new_id
 from stack.apis.vector_stores import VectorStore, VectorStoreCreateRequest
 from stack.config.vector_stores import DeclaredStore
-from stack.errors import InvalidRequest, StackError, Unsupported, UpstreamTimeout
+from stack.errors import Conflict, InvalidRequest, StackError, Unsupported, UpstreamTimeout
 from stack.routing.vector_io import VectorIORouter
 from stack.services.vector_stores.embedding import Embedder
 from stack.services.vector_stores.records import StoreRecord
-from stack.services.vector_stores.registry import Registry, add_store
+from stack.services.vector_stores.registry import Registry, add_store, find_store
 from stack.services.vector_stores.work import Worker, owe
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Creation:
         database = await self._registry.database()
 
         def begin(connection: Connection) -> None:
+            if find_store(connection, record.id) is not None:
+                raise Conflict(f"vector store `{record.id}` is there, or is being made", param="vector_store_id")
             add_store(connection, record)
             # Should this process end half way, another undoes what there is by then.
             owe(connection, "create", record.id, not_before=self._clock() + UNDO_AFTER_S)

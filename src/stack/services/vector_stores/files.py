@@ -25,7 +25,7 @@ from stack.services.files import FilesService
 from stack.services.vector_stores.file_rows import add_file, get_file, page_of_files, set_file
 from stack.services.vector_stores.pages import page_of
 from stack.services.vector_stores.records import FileRecord, StoreRecord
-from stack.services.vector_stores.registry import Registry
+from stack.services.vector_stores.registry import Registry, check_live
 from stack.services.vector_stores.stores import Stores
 from stack.services.vector_stores.work import Worker, owe, owed
 
@@ -66,7 +66,12 @@ class StoreFiles:
         """Add a file; its work goes on after this. Raises: NotFound, InvalidRequest for an expired store."""
         store = await self._stores.usable(store_id)
         (adding,) = await self.adding([request], ["file_id"])
-        record = await self._write(lambda connection: adding(connection, store))
+
+        def write(connection: Connection) -> FileRecord:
+            check_live(connection, store_id)
+            return adding(connection, store)
+
+        record = await self._write(write)
         self._worker.wake()
         return record.shown()
 

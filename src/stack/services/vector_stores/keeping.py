@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stack.apis.inference import Inference
 from stack.apis.vector_io import VectorIO, VectorStoreSpec
 from stack.config.vector_stores import DeclaredStore
-from stack.errors import StackError, Unsupported
+from stack.errors import Conflict, StackError, Unsupported
 from stack.routing.instance import Instance
 from stack.routing.vector_io import VectorIORouter
 from stack.services.vector_stores.creation import Creation
@@ -95,6 +95,8 @@ class Keeper:
             try:
                 await self._creation.declare(declared)
                 self._undeclared.remove(declared)
+            except Conflict:  # another process makes it; the next time will show whether it is as declared
+                continue
             except StackError as error:
                 self._log.error("vector store not made", store=declared.vector_store_id, reason=error.message)
 

@@ -83,7 +83,7 @@ class StoreRecord:
             usage_bytes=usage_bytes,
             file_counts=counts,
             last_active_at=self.last_active_at,
-            metadata=self.metadata,
+            metadata=self.metadata or {},
             expires_after=None if days is None else ExpiresAfter(anchor="last_active_at", days=days),
             expires_at=self.expires_at,
             description=self.description,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,13 @@ def find_store(connection: Connection, store_id: str) -> StoreRecord | None:
     return StoreRecord.of(row) if row is not None else None
 
 
+def check_live(connection: Connection, store_id: str) -> None:
+    """Refuse what is written for a store that was deleted, or has expired, meanwhile. Raises: NotFound."""
+    store = find_store(connection, store_id)
+    if store is None or store.phase != "live":
+        raise unknown_store(store_id)
+
+
 def add_store(connection: Connection, record: StoreRecord) -> None:
     """A new row."""
     connection.execute(_INSERT, record.row())
@@ -105,13 +113,15 @@ def remove_store(connection: Connection, store_id: str, now: float) -> None:
 
 def with_counts(connection: Connection, records: Iterable[StoreRecord]) -> list[VectorStore]:
     """Stores with their files counted, in one reading."""
-    import json
-
     found = list(records)
-    counts: dict[str, FileCounts] = {record.id: FileCounts() for record in found}
+    counts: dict[str, dict[str, int]] = {record.id: {} for record in found}
     sizes = dict.fromkeys(counts, 0)
     for store_id, status, number, size in connection.execute(_COUNTS, (json.dumps(list(counts)),)):
-        setattr(counts[store_id], status, number)
-        counts[store_id].total += number
+        counts[store_id][status] = number
         sizes[store_id] += size
-    return [record.shown(counts[record.id], sizes[record.id]) for record in found]
+    return [record.shown(counted(counts[record.id]), sizes[record.id]) for record in found]
+
+
+def counted(statuses: dict[str, int]) -> FileCounts:
+    """Files by status, with their sum."""
+    return FileCounts.model_validate({**statuses, "total": sum(statuses.values())})
