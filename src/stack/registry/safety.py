@@ -1,5 +1,11 @@
 """Who checks what goes in and what comes out: one row per provider, sorted by type."""
 
-from stack.registry.spec import Row
+from stack.registry.spec import Row, inline
 
-PROVIDERS: tuple[Row, ...] = ()
+PROVIDERS: tuple[Row, ...] = (
+    inline(
+        "keywords",
+        "Words and regular expressions of yours, found in time that grows with the text alone.",
+        packages=("google-re2>=1.1",),
+    ),
+)
