@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
+from stack.cli.exchanges import exchange_options, exchanges
 from stack.cli.options import CONFIG, LOG_LEVELS, env_option, environment
 
 
@@ -25,6 +27,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes that share the port.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Least level that is logged.")
 @click.option("--strict", is_flag=True, help="Do not serve, and exit 3, when a provider fails to start.")
+@exchange_options
 @click.option("--insecure-no-auth", is_flag=True, help="Let anyone who reaches the address call, without a key.")
 def run(
     config: str,
@@ -34,6 +37,9 @@ def run(
     workers: int | None,
     log_level: str | None,
     strict: bool,
+    record: Path | None,
+    replay: Path | None,
+    timing: bool,
     insecure_no_auth: bool,
 ) -> None:
     """Serve a run.yaml or a distribution.
@@ -41,11 +47,15 @@ def run(
     A remote provider's bare name is a distribution as well: that provider with the inline defaults.
     """
     from stack.config.load import parse_run_config
+    from stack.config.models import secret_values
     from stack.distribution import run_config_source
     from stack.server.serve import serve
 
     loaded = parse_run_config(*run_config_source(config), environment(assignments))
     said = {"host": host, "port": port, "workers": workers, "log_level": log_level}
     server = loaded.server.model_copy(update={name: value for name, value in said.items() if value is not None})
-    with suppress(KeyboardInterrupt):  # how a server is stopped at a terminal, once it has shut down cleanly
+    if (record or replay) and server.workers > 1:
+        raise click.UsageError("`--record` and `--replay` want one process: say `--workers 1`")
+    # A KeyboardInterrupt is how a server is stopped at a terminal, once it has shut down cleanly.
+    with suppress(KeyboardInterrupt), exchanges(record, replay, secret_values(loaded), timing=timing):
         serve(replace(loaded, server=server), strict=strict, insecure_no_auth=insecure_no_auth)

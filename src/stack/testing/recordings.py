@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stack.providers.remote.upstream import UpstreamRequest
 from stack.testing.answers import DONE, Json, base64_floats, encode, event
 from stack.testing.exchange import JSON, SSE
 
@@ -27,6 +28,11 @@ def endpoint_of(path: str) -> str:
     """A path as recordings name it, `/v1/...`, whatever stands before that on a service."""
     match = _ENDPOINT.fullmatch(path)
     return f"/v1{match['rest']}" if match else path
+
+
+def is_storage(request: UpstreamRequest) -> bool:
+    """Whether a request moves bytes of files, signed as S3 wants it: those pass by recording and replay."""
+    return "x-amz-date" in request.headers
 
 
 @dataclass(frozen=True)
