@@ -114,6 +114,18 @@ def test_a_model_that_cannot_be_served(problems, entry: str, message: str):
         ("version: 3\nproviders: {}", "1:10: version: must be `2`"),
         ("safety: []\nproviders: {}", "1:1: safety: `safety` is not supported by this version"),
         ("vector_stores: []\nproviders: {}", "1:16: vector_stores: must be a mapping"),
+        (
+            "vector_stores: {default_provider_id: pg}\nproviders: {}",
+            "1:38: vector_stores.default_provider_id: no provider `pg`: none is switched on",
+        ),
+        (
+            "vector_stores: {stores: [{vector_store_id: a, provider_id: pg}]}\nproviders: {}",
+            "vector_stores.stores[0].provider_id: no provider `pg`: none is switched on",
+        ),
+        (
+            "vector_stores: {file_ingestion_params: {default_chunk_size_tokens: 200}}\nproviders: {}",
+            "`default_chunk_overlap_tokens` is more than half of `default_chunk_size_tokens`",
+        ),
         ("sever: {}\nproviders: {}", "1:1: sever: unknown key `sever`: did you mean `server`?"),
         ("models: {}\nproviders: {}", "1:9: models: must be a list"),
         ("server: {port: 0}\nproviders: {}", "1:16: server.port: must be an integer from 1 to 65535"),

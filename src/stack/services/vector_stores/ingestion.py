@@ -114,21 +114,11 @@ class Ingestion:
         pieces: Sequence[TextChunk],
         vectors: Sequence[array[float]],
     ) -> None:
-        attributes = file.filterable()
         at_once = max(1, STORED_AT_ONCE // (4 * store.dimension))
         for start in range(0, len(pieces), at_once):
-            numbered = range(start, min(start + at_once, len(pieces)))
-            chunks = [
-                EmbeddedChunk(
-                    chunk_id(file.file_id, number),
-                    pieces[number].text,
-                    vectors[number],
-                    attributes,
-                    _metadata(file, document, pieces[number]),
-                )
-                for number in numbered
-            ]
-            await self._stores.asked(store, self._vector_io.insert_chunks(store.id, chunks))
+            end = start + at_once
+            part = await asyncio.to_thread(_chunks, file, document, start, pieces[start:end], vectors[start:end])
+            await self._stores.asked(store, self._vector_io.insert_chunks(store.id, part))
 
     async def _progress(self, job: Job, total: int, done: int) -> None:
         database = await self._registry.database()
@@ -171,9 +161,26 @@ def _held(connection: Connection, job: Job) -> FileRecord:
     return file
 
 
-def _metadata(file: FileRecord, document: ParsedDocument, piece: TextChunk) -> dict[str, object]:
-    place = document.cite(piece.start, piece.end).as_metadata()
-    return {"file_id": file.file_id, "filename": file.filename, **place}
+def _chunks(
+    file: FileRecord,
+    document: ParsedDocument,
+    first: int,
+    pieces: Sequence[TextChunk],
+    vectors: Sequence[array[float]],
+) -> list[EmbeddedChunk]:
+    """Chunks as engines take them; `first` is the number of the first in its file."""
+    attributes = file.filterable()
+    known = {"file_id": file.file_id, "filename": file.filename}
+    return [
+        EmbeddedChunk(
+            chunk_id(file.file_id, number),
+            piece.text,
+            vector,
+            attributes,
+            {**known, **document.cite(piece.start, piece.end).as_metadata()},
+        )
+        for number, (piece, vector) in enumerate(zip(pieces, vectors, strict=True), first)
+    ]
 
 
 @contextmanager

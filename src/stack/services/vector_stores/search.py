@@ -74,7 +74,8 @@ class Finder:
             vectors = [vector] if vector is not None else await self._embedder.texts(store, texts)
         near = [VectorQuery(each, top_k, wanted.filter, threshold) for each in vectors]
         worded = [KeywordQuery(each, top_k, wanted.filter, threshold) for each in texts] if mode != "vector" else []
-        found = self._joined(await self._ask(store, near), await self._ask(store, worded), wanted, mode)
+        lists = await self._ask(store, [*near, *worded])
+        found = self._joined(lists[: len(near)], lists[len(near) :], wanted, mode)
         if neural and found:
             found = await self._reranked(found, "\n".join(texts), model)
         if several and wanted.score_threshold is not None:
