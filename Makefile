@@ -11,7 +11,7 @@ STARTER := $(VENV)/.starter-installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check codegen format bench soak fuzz clean
+.PHONY: help run test check codegen format engines bench soak fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -35,6 +35,9 @@ codegen: $(DEV)  ## write the distributions and docs/providers from their source
 format: $(DEV)  ## format the code, and fix what the linter can
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+engines: $(DEV)  ## install the vector engines that tests run against; tests of missing ones are skipped
+	@$(BIN)/python -m stack.testing.engines
 
 bench: $(DEV) $(BENCH)  ## measure against the upstream itself, a naive proxy, and other HTTP clients
 	$(BIN)/python benchmarks/bench.py

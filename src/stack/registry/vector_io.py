@@ -12,7 +12,12 @@ PROVIDERS: tuple[Row, ...] = (
     inline(
         "sqlite-vec",
         "Chunks in one SQLite file, found by scanning: exact and small, for some ten thousand chunks in a store.",
-        packages=("sqlite-vec>=0.1.9",),
+        packages=("sqlite-vec>=0.1.9", "numpy>=1.26"),
+    ),
+    remote(
+        "chroma",
+        "Chunks in Chroma: HNSW search and filters in its own server, words found there and ranked here.",
+        checked="engine",
     ),
     remote(
         "pgvector",

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr
 
 from stack.apis.vector_checks import check_chunks, check_query, check_same_store, check_store, unknown_store
 from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorIO, VectorQuery, VectorStoreSpec
-from stack.errors import Conflict, UpstreamError
+from stack.errors import Conflict, UpstreamError, UpstreamRejected
 from stack.providers.remote.chroma.collections import (
     Collection,
     IndexSettings,
@@ -77,8 +77,8 @@ class Chroma(Provider, VectorIO):
         try:
             try:
                 await self._server.call("POST", "collections", body)
-            except Missing:  # the database, which is made at the first store
-                await self._server.make_database()
+            except (Missing, UpstreamRejected):
+                await self._server.make_database()  # if it is not there, which Chroma says in either way
                 await self._server.call("POST", "collections", body)
         except Taken as error:
             existing = await self._look_up(store.vector_store_id)
@@ -160,17 +160,27 @@ class Chroma(Provider, VectorIO):
         """What `act` returns for the collection of a store, which others may have made anew. Raises: NotFound."""
         if (known := self._collections.get(vector_store_id)) is not None:
             try:
-                return await act(known)
+                return await self._unless_gone(known, act)
             except Missing:
                 self._collections.pop(vector_store_id, None)
         if (found := await self._look_up(vector_store_id)) is None:
             raise unknown_store(vector_store_id)
         self._collections[vector_store_id] = found
         try:
-            return await act(found)
+            return await self._unless_gone(found, act)
         except Missing as error:
             self._collections.pop(vector_store_id, None)
             raise unknown_store(vector_store_id) from error
+
+    async def _unless_gone(self, collection: Collection, act: Callable[[Collection], Awaitable[T]]) -> T:
+        """Raises: Missing where a collection went away under a call, which Chroma may tell as any failure."""
+        try:
+            return await act(collection)
+        except UpstreamRejected as error:
+            now = await self._look_up(collection.spec.vector_store_id)
+            if now is None or now.collection_id != collection.collection_id:
+                raise Missing from error
+            raise
 
     async def _look_up(self, vector_store_id: str) -> Collection | None:
         try:
