@@ -52,7 +52,7 @@ def _taken(template: DistributionTemplate, api: str, uninstalled: bool) -> Itera
     for choice in choices:
         if not choice.is_wildcard:
             spec = _found(api, choice, uninstalled)
-            yield _entry(spec, choice, switched=every_remote and spec.kind == "remote")
+            yield _entry(spec, choice, switched=choice.switched or (every_remote and spec.kind == "remote"))
             continue
         for spec in remote_rows(api):
             if spec.provider_type not in named:
@@ -90,7 +90,7 @@ def _entry(spec: ProviderSpec, choice: ProviderChoice, *, switched: bool) -> Ent
 
 
 def switch_variable(spec: ProviderSpec, config_class: type[BaseModel]) -> str:
-    """The variable that, when set, says that a remote provider is wanted. Raises: ConfigError if there is none."""
+    """The variable that, when set, says that a provider is wanted. Raises: ConfigError if there is none."""
     switch = config_class.switch if issubclass(config_class, ProviderConfig) else "api_key"
     field = config_class.model_fields.get(switch)
     if field is None or (variable := env_name(field)) is None:

@@ -1,12 +1,14 @@
 """What is written by hand: `distributions/<name>/template.yaml`, a named set of providers and models.
 
     description: Groq and a local Ollama.
+    reason: For a desk with a GPU, and a cloud to fall back on.
     providers:
       inference:
         - remote::*                        # every remote row, each switched on by its own variable
         - provider_type: remote::ollama    # in the place of the one that `remote::*` takes, switched likewise
           config: {base_url: http://gpu-box:11434/v1}
         - inline::playground               # always on, like a remote one where there is no `remote::*`
+        - {provider_type: inline::llama-cpp, switched: true}    # off until its variable is set
     models:
       - {model_id: chat, provider_id: ollama, provider_model_id: llama3.2}
 
@@ -42,6 +44,7 @@ class ProviderChoice(ConfigModel):
     provider_id: str | None = Field(None, min_length=1, description="Instead of the name of the type.")
     module: str | None = Field(None, description="Package that declares the type, if no row and no entry point does.")
     config: dict[str, Any] = Field(default_factory=dict, description="Laid over `Config.sample_run_config()`.")
+    switched: bool = Field(False, description="Off until its variable is set, as a remote one beside `remote::*` is.")
 
     @model_validator(mode="before")
     @classmethod
@@ -73,13 +76,14 @@ class DistributionTemplate(ConfigModel):
     name: str
     file: str = ""
     description: str = Field(min_length=1)
+    reason: str = Field("", description="Who wants it, and why: for the README.")
     providers: dict[str, list[ProviderChoice]] = Field(min_length=1)
     models: list[ModelChoice] = Field(default_factory=list)
     image_type: ImageType = "venv"
     container_image: str | None = None
     additional_pip_packages: list[str] = Field(default_factory=list)
 
-    @field_validator("description")
+    @field_validator("description", "reason")
     @classmethod
     def _one_line(cls, value: str) -> str:
         return " ".join(value.split())

@@ -22,6 +22,9 @@ from stack.registry.spec import ProviderSpec, env_name
 
 OWN = [spec for spec in specs() if spec.origin == "stack"]
 shipped = pytest.mark.parametrize("name", distribution_names())
+every_remote = pytest.mark.parametrize(
+    "spec", [spec for spec in OWN if spec.kind == "remote"], ids=lambda spec: f"{spec.api}-{spec.provider_type}"
+)
 every_provider = pytest.mark.parametrize("spec", OWN, ids=lambda spec: f"{spec.api}-{spec.provider_type}")
 
 
@@ -55,27 +58,30 @@ def load(spec: ProviderSpec, environ: dict[str, str]) -> BaseModel | None:
 
 
 @shipped
-def test_without_any_variable_the_inline_providers_are_on(name):
+def test_without_any_variable_every_provider_without_a_switch_is_on(name):
     run = load_run_config(distributions_dir() / name / "run.yaml", {})
     found = [instance.provider_id for instances in run.providers.values() for instance in instances]
-    assert found == [entry.provider_id for entry in taken(name) if entry.spec.kind == "inline"]
+    assert found == [entry.provider_id for entry in taken(name) if entry.switch is None]
 
 
 @shipped
 def test_with_every_variable_every_provider_is_on(name):
-    environ = {variable: "7" for entry in taken(name) for variable in variables(entry)}
+    environ = {variable: value for entry in taken(name) for variable, value in variables(entry).items()}
     run = load_run_config(distributions_dir() / name / "run.yaml", environ)
     found = [(i.provider_id, i.error) for instances in run.providers.values() for i in instances]
     assert found == [(entry.provider_id, None) for entry in taken(name)]
 
 
-@every_provider
+@every_remote
 def test_a_switch_turns_on_its_own_provider_alone(spec):
-    [entry] = [entry for entry in taken("starter") if entry.spec == spec]
-    environ = variables(entry, required_only=True) | ({entry.switch: "7"} if entry.switch else {})
-    run = load_run_config(distributions_dir() / "starter" / "run.yaml", environ)
+    providers: Any = {"inference": ["inline::playground"]}
+    providers[spec.api] = [*providers.get(spec.api, []), "remote::*"]
+    template = DistributionTemplate(name="all", description="All.", providers=providers)
+    [entry] = [entry for found in entries(template).values() for entry in found if entry.spec == spec]
+    environ = variables(entry, required_only=True) | {str(entry.switch): variables(entry)[str(entry.switch)]}
+    run = parse_run_config(render(template)["run.yaml"], "run.yaml", environ)
     found = {instance.provider_id for instances in run.providers.values() for instance in instances}
-    assert found == {entry.provider_id, "onnx-embeddings", "playground"}
+    assert found == {entry.provider_id, "playground"}
 
 
 @shipped

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hatchling.builders.wheel import WheelBuilder
 
+from stack.config.load import parse_run_config
 from stack.distribution import (
     distribution_names,
     distributions_dir,
@@ -21,6 +22,7 @@ from stack.distribution import (
     run_config_path,
     run_config_source,
 )
+from stack.distribution.entries import entries
 from stack.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -67,7 +69,25 @@ def test_an_old_copy_within_an_editable_install_is_not_looked_at(tmp_path):
 
 
 def test_the_shipped_distributions_are_listed():
-    assert distribution_names() == ["playground", "starter"]
+    assert distribution_names() == ["ci-tests", "local", "playground", "postgres", "remote", "starter"]
+
+
+@pytest.mark.parametrize("name", distribution_names())
+def test_a_shipped_distribution_says_what_it_is_and_who_wants_it(name):
+    template, readme = get_distribution_template(name), (distributions_dir() / name / "README.md").read_text()
+    assert template.description in readme
+    assert template.reason.startswith("For ")
+    assert template.reason in readme
+
+
+def test_the_remote_distribution_computes_nothing_here():
+    choices = [choice for found in get_distribution_template("remote").providers.values() for choice in found]
+    assert [choice.provider_type for choice in choices if not choice.is_remote] == ["inline::localfs"]
+
+
+def test_the_distribution_for_ci_needs_no_package():
+    found = entries(get_distribution_template("ci-tests"))
+    assert [entry.spec.requirements for each in found.values() for entry in each if entry.spec.requirements] == []
 
 
 def test_playground_takes_nothing_from_outside():
@@ -83,6 +103,14 @@ def test_any_remote_provider_is_a_distribution_with_the_inline_defaults(name):
         ("onnx-embeddings", "inline::onnx-embeddings"),
         ("playground", "inline::playground"),
     ]
+
+
+@pytest.mark.parametrize(("name", "api"), [("pgvector", "vector_io"), ("s3", "files"), ("groq", "inference")])
+def test_a_remote_provider_comes_first_in_its_own_api(name, api):
+    template = get_distribution_template(name)
+    remote = {each: listed[0].provider_type for each, listed in template.providers.items() if listed[0].is_remote}
+    assert remote == {api: f"remote::{name}"}
+    parse_run_config(render(template)["run.yaml"], "run.yaml", {"S3_BUCKET_NAME": "b"})
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -57,6 +57,13 @@ def test_every_remote_provider_is_switched_by_its_own_variable(provider_type, pr
     assert providers("remote::*")[provider_type]["provider_id"] == provider_id
 
 
+def test_a_provider_is_switched_where_its_entry_says_so():
+    switched = {"provider_type": "remote::ollama", "provider_id": "box", "switched": True}
+    assert [entry["provider_id"] for entry in providers("remote::groq", switched).values()] == [
+        *["groq", "${env.OLLAMA_URL:+box}"]
+    ]
+
+
 def test_a_provider_named_outright_is_always_on():
     assert providers("remote::groq")["remote::groq"]["provider_id"] == "groq"
 

@@ -29,7 +29,7 @@ providers:
   inference:
     - remote::groqq
     - {provider_type: "remote::*", provider_id: all}
-  safety: []
+  agents: []
 """
 
 
@@ -67,7 +67,15 @@ def test_quoted_text_stays_text_and_plain_scalars_have_types(read):
 
 KEYS = " or ".join(
     f"`{key}`"
-    for key in ("description", "providers", "models", "image_type", "container_image", "additional_pip_packages")
+    for key in (
+        "description",
+        "reason",
+        "providers",
+        "models",
+        "image_type",
+        "container_image",
+        "additional_pip_packages",
+    )
 )
 
 
@@ -87,7 +95,7 @@ def test_unknown_names_are_told_together_where_they_stand(read):
     assert [(line, column, message.partition(": did")[0]) for line, column, _, message in problems(caught)] == [
         (4, 7, "no inference provider has the type `remote::groqq`"),
         (5, 8, "`remote::*` takes no settings: give the provider in question an entry of its own"),
-        (6, 3, "there is no API `safety`"),
+        (6, 3, "there is no API `agents`"),
     ]
 
 
