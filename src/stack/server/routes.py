@@ -180,7 +180,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     method, path = request.method, request.scope["path"]
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "").split(", ")
+        # Each method is a route of its own, and Starlette knows only the first that has the path.
+        routes = [each for each in request.app.routes if isinstance(each, APIRoute) and each.path_regex.match(path)]
+        allowed = sorted({known for each in routes for known in each.methods or ()})
         return await _stack_error(
             request, MethodNotAllowed(f"`{path}` does not answer {method}: use {', '.join(allowed)}", allowed)
         )

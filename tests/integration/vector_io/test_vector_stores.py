@@ -159,3 +159,11 @@ def test_what_is_no_number_is_refused_and_nothing_is_stored(wire, store, number)
 def test_a_page_that_is_none_is_refused(wire, query):
     answer = wire.get(f"/v1/vector_stores?{query}")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, query.partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/v1/vector_stores", "GET, POST"), ("/v1/vector_stores/vs_1", "DELETE, GET, POST")]
+)
+def test_every_method_of_a_path_is_told(wire, path, allowed):
+    answer = wire.put(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
