@@ -31,7 +31,12 @@ class WireModel(BaseModel):
     """A JSON object of an API: exact types, unknown fields kept."""
 
     model_config = ConfigDict(
-        extra="allow", strict=True, serialize_by_alias=True, protected_namespaces=(), hide_input_in_errors=True
+        extra="allow",
+        strict=True,
+        serialize_by_alias=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+        defer_build=True,  # most processes use few of the types; whoever is in a hurry builds them beforehand
     )
 
 

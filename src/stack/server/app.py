@@ -48,6 +48,8 @@ class App:
             Call("embeddings", EmbeddingsRequest, inference.openai_embeddings),
             Call("rerank", RerankRequest, inference.rerank),
         )
+        for call in calls:
+            call.request_type.model_rebuild()  # now, not at the first request
         self._calls = {f"{prefix}/{call.name}": call for prefix in PREFIXES for call in calls}
         self._gate = Gate(runtime.config.server)
         self._room = Room(runtime.config.server.max_in_flight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import resource
 import signal
@@ -53,6 +54,7 @@ def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = F
 
 def _serve(worker: Worker, listener: socket.socket) -> StackError | None:
     """Serve until a signal; the reason if the stack did not start."""
+    gc.freeze()  # nor is there any among it later
     # Once uvicorn has shut down cleanly, it sends itself the signal again.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
