@@ -32,13 +32,15 @@ def unknown_store(vector_store_id: str) -> NotFound:
 
 def check_store(store: VectorStoreSpec) -> None:
     """Raises: InvalidRequest for a store that no provider could make."""
-    _check_id(store.vector_store_id, "vector_store_id")
-    if not 1 <= store.dimension <= MAX_DIMENSION:
-        message = f"`dimension` is {store.dimension}: it must be from 1 to {MAX_DIMENSION}"
-        raise InvalidRequest(message, param="dimension")
-    if store.metric not in get_args(Metric):
-        message = f"`metric` must be one of `cosine`, `l2`, `inner_product`, not `{shortened(store.metric)}`"
-        raise InvalidRequest(message, param="metric")
+    try:
+        _check_id(store.vector_store_id, "vector_store_id")
+        if not 1 <= store.dimension <= MAX_DIMENSION:
+            raise _Bad("dimension", f"is {store.dimension}: it must be from 1 to {MAX_DIMENSION}")
+        if store.metric not in get_args(Metric):
+            given = shortened(store.metric)
+            raise _Bad("metric", f"must be one of `cosine`, `l2`, `inner_product`, not `{given}`")
+    except _Bad as bad:
+        raise bad.named() from None
 
 
 def check_same_store(existing: VectorStoreSpec, wanted: VectorStoreSpec) -> None:
@@ -63,65 +65,84 @@ def check_chunks(
     lengths: Euclidean lengths of the embeddings, by a provider that computes them faster; NaN where a number is none.
     """
     for index, chunk in enumerate(chunks):
-        where = f"chunks[{index}]"
-        _check_id(chunk.chunk_id, f"{where}.chunk_id")
-        _check_text(chunk.content, f"{where}.content")
-        length = None if lengths is None else lengths[index]
-        _check_embedding(store, chunk.embedding, f"{where}.embedding", length)
-        _check_metadata(chunk.metadata, f"{where}.metadata")
-        if chunk.chunk_metadata:
-            _check_json(chunk.chunk_metadata, f"{where}.chunk_metadata")
+        try:
+            _check_id(chunk.chunk_id, "chunk_id")
+            _check_text(chunk.content, "content")
+            _check_embedding(
+                store, chunk.embedding, math.hypot(*chunk.embedding) if lengths is None else lengths[index]
+            )
+            if chunk.metadata:
+                _check_metadata(chunk.metadata)
+            if chunk.chunk_metadata:
+                _check_json(chunk.chunk_metadata, "chunk_metadata")
+        except _Bad as bad:
+            raise bad.named(f"chunks[{index}].") from None
 
 
 def check_query(store: VectorStoreSpec, query: VectorQuery | KeywordQuery) -> None:
     """Raises: InvalidRequest for a query that has no answer; the text of a keyword query is never at fault."""
-    if not 1 <= query.top_k <= MAX_TOP_K:
-        raise InvalidRequest(f"`top_k` is {query.top_k}: it must be from 1 to {MAX_TOP_K}", param="top_k")
-    if query.score_threshold is not None and not math.isfinite(query.score_threshold):
-        raise InvalidRequest("`score_threshold` must be a finite number", param="score_threshold")
-    if isinstance(query, VectorQuery):
-        _check_embedding(store, query.embedding, "embedding")
-    if query.filter is not None:
-        _check_filter(query.filter)
+    try:
+        if not 1 <= query.top_k <= MAX_TOP_K:
+            raise _Bad("top_k", f"is {query.top_k}: it must be from 1 to {MAX_TOP_K}")
+        if query.score_threshold is not None and not math.isfinite(query.score_threshold):
+            raise _Bad("score_threshold", "must be a finite number")
+        if isinstance(query, VectorQuery):
+            _check_embedding(store, query.embedding, math.hypot(*query.embedding))
+        if query.filter is not None:
+            _check_filter(query.filter)
+    except _Bad as bad:
+        raise bad.named() from None
 
 
-def _check_embedding(store: VectorStoreSpec, embedding: array[float], where: str, length: float | None = None) -> None:
+class _Bad(Exception):
+    """A field that is wrong, and how; named in full only by whoever knows where it stands, since few ever are."""
+
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(field, fault)
+        self.field, self.fault = field, fault
+
+    def named(self, place: str = "") -> InvalidRequest:
+        return InvalidRequest(f"`{place}{self.field}` {self.fault}", param=f"{place}{self.field}")
+
+
+def _check_embedding(store: VectorStoreSpec, embedding: array[float], length: float) -> None:
     if len(embedding) != store.dimension:
-        message = (
-            f"`{where}` has {len(embedding)} numbers, and vector store `{shortened(store.vector_store_id)}`"
-            f" has dimension {store.dimension}"
+        name = shortened(store.vector_store_id)
+        raise _Bad(
+            "embedding", f"has {len(embedding)} numbers, and vector store `{name}` has dimension {store.dimension}"
         )
-        raise InvalidRequest(message, param=where)
-    if length is None:
-        length = math.hypot(*embedding)
     if not length <= LONGEST_VECTOR:
         odd = next((x for x in embedding if not math.isfinite(x)), None)
-        what = f"holds `{odd}`: every number must be finite" if odd is not None else f"is longer than {LONGEST_VECTOR}"
-        raise InvalidRequest(f"`{where}` {what}", param=where)
-    if store.metric == "cosine" and length < SHORTEST_VECTOR:
-        message = f"`{where}` has length {length}: under cosine a vector must have a direction"
-        raise InvalidRequest(message, param=where)
+        fault = f"is longer than {LONGEST_VECTOR}" if odd is None else f"holds `{odd}`: every number must be finite"
+        raise _Bad("embedding", fault)
+    if length < SHORTEST_VECTOR and store.metric == "cosine":
+        raise _Bad("embedding", f"has length {length}: under cosine a vector must have a direction")
 
 
-def _check_metadata(metadata: Mapping[str, Any], where: str) -> None:
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
     for key, value in metadata.items():
-        _check_text(key, where)
-        place = f"{where}.{shortened(key)}"
+        _check_text(key, "metadata")
         if not 1 <= len(key) <= MAX_KEY:
-            raise InvalidRequest(f"a key of `{where}` must have 1 to {MAX_KEY} characters", param=where)
-        if isinstance(value, str):
-            _check_text(value, place)
-        elif not isinstance(value, int | float):
-            message = f"`{place}` must be text, a number, true or false; what is not filtered goes to `chunk_metadata`"
-            raise InvalidRequest(message, param=place)
-        else:
-            _check_number(value, place)
+            raise _Bad("metadata", f"has a key that is empty or longer than {MAX_KEY} characters")
+        try:
+            _check_attribute(value)
+        except _Bad as bad:
+            raise _Bad(f"metadata.{shortened(key)}", bad.fault) from None
 
 
-def _check_number(value: float, where: str) -> None:
+def _check_attribute(value: Any) -> None:
+    if isinstance(value, str):
+        _check_text(value, "")
+    elif isinstance(value, int | float):
+        _check_number(value, "")
+    else:
+        raise _Bad("", "must be text, a number, true or false; what is not filtered goes to `chunk_metadata`")
+
+
+def _check_number(value: float, field: str) -> None:
     fits = value in _INT64 if isinstance(value, int) else math.isfinite(value)
     if not fits:
-        raise InvalidRequest(f"`{where}` must be a finite number, and integers must fit 64 bits", param=where)
+        raise _Bad(field, "must be a finite number, and integers must fit 64 bits")
 
 
 def _check_filter(filter: ComparisonFilter | CompoundFilter) -> None:
@@ -137,38 +158,36 @@ def _check_filter(filter: ComparisonFilter | CompoundFilter) -> None:
             _check_number(value, "filters")
 
 
-def _check_json(value: object, where: str) -> None:
+def _check_json(value: object, field: str) -> None:
     """Whether JSON can carry a value in any engine: plain types, finite numbers, text without NUL."""
     if isinstance(value, str):
-        _check_text(value, where)
+        _check_text(value, field)
     elif isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
-                raise InvalidRequest(f"`{where}` has a key that is not text", param=where)
-            _check_text(key, where)
-            _check_json(inner, where)
+                raise _Bad(field, "has a key that is not text")
+            _check_text(key, field)
+            _check_json(inner, field)
     elif isinstance(value, list | tuple):
         for inner in value:
-            _check_json(inner, where)
+            _check_json(inner, field)
     elif isinstance(value, float | int):
-        _check_number(value, where)
+        _check_number(value, field)
     elif value is not None:
-        raise InvalidRequest(f"`{where}` holds a `{type(value).__name__}`, which is not JSON", param=where)
+        raise _Bad(field, f"holds a `{type(value).__name__}`, which is not JSON")
 
 
-def _check_id(value: str, where: str) -> None:
-    _check_text(value, where)
+def _check_id(value: str, field: str) -> None:
+    _check_text(value, field)
     if not 1 <= len(value) <= MAX_ID:
-        raise InvalidRequest(f"`{where}` must have 1 to {MAX_ID} characters", param=where)
+        raise _Bad(field, f"must have 1 to {MAX_ID} characters")
 
 
-def _check_text(text: str, where: str) -> None:
+def _check_text(text: str, field: str) -> None:
     if "\x00" in text:
-        raise InvalidRequest(f"`{where}` holds the character NUL: leave it out", param=where)
+        raise _Bad(field, "holds the character NUL: leave it out")
     if not text.isascii():
         try:
             text.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidRequest(
-                f"`{where}` holds half of a surrogate pair: it is no Unicode text", param=where
-            ) from error
+        except UnicodeEncodeError:
+            raise _Bad(field, "holds half of a surrogate pair: it is no Unicode text") from None

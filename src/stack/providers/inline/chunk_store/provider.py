@@ -78,9 +78,11 @@ class ChunkStore(Provider, VectorIO, ABC):
         return [store.spec for store in await self.database.read(schema.read_stores)]
 
     async def insert_chunks(self, vector_store_id: str, chunks: Sequence[EmbeddedChunk]) -> None:
+        from stack.providers.inline.chunk_store.lengths import lengths_of
+
         def insert(connection: Connection) -> None:
             store = existing_store(connection, vector_store_id)
-            self.check_chunks(store.spec, chunks)
+            check_chunks(store.spec, chunks, lengths_of([each.embedding for each in chunks], store.spec.dimension))
             if chunks:
                 rows.insert(connection, store, chunks)
 
@@ -109,10 +111,6 @@ class ChunkStore(Provider, VectorIO, ABC):
 
     async def count_chunks(self, vector_store_id: str) -> int:
         return await self.database.read(lambda connection: existing_store(connection, vector_store_id).count)
-
-    def check_chunks(self, spec: VectorStoreSpec, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Raises: InvalidRequest."""
-        check_chunks(spec, chunks)
 
     def find(
         self, connection: Connection, vector_store_id: str, query: VectorQuery | KeywordQuery

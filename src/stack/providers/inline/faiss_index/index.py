@@ -6,16 +6,16 @@ It is a cache of the database: `generation` and `last_row` tell how much of it h
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import faiss
 import numpy as np
 
 from stack.apis.vector_io import VectorStoreSpec
+from stack.providers.inline.chunk_store.lengths import lengths
 from stack.providers.inline.faiss_index.locks import SharedLock
-from stack.providers.inline.faiss_index.part import LARGEST_CODE, MOST_DEAD, Floats, Part, Rows
+from stack.providers.inline.faiss_index.part import LARGEST_CODE, MOST_DEAD, Floats, Found, Part, Rows
 from stack.providers.inline.faiss_index.passing import Passing
 from stack.providers.inline.faiss_index.settings import IndexSettings, ScanKind
 
@@ -23,6 +23,10 @@ CONVERTED_AT_ONCE = 10_000
 LEAST_SCANNED = 1_000  # so many are scanned before a graph is worth it,
 UNBUILT = 0.25  # or this part of what the graph holds already
 DEAD = 0.2  # part of a graph that may be gone before it is built anew
+SPARE = 30  # candidates beyond twice what is asked for, so that one search is nearly always enough
+MOST_SPARE = 2_000  # what lies closer together than this many can be told apart is not told apart
+DEVIATIONS = 6.0  # of the difference of two products
+HALF_PRECISION = 1e-3  # twice what a product of two vectors of length 1 may lose
 HEADROOM = 1.25  # for numbers to come that are larger than those that are there
 
 
@@ -70,15 +74,38 @@ class VectorIndex:
             self.graph.remove(rows)
 
     def candidates(self, query: Floats, k: int, passing: Passing | None) -> list[int]:
-        """Rows among which are the `k` nearest: more than these, where vectors are not kept as they are."""
-        wanted = k if self.kind == "flat" else 2 * k + 30
+        """Rows among which are the `k` nearest: those that might be, for all that is lost by keeping them small."""
         query = prepared(self.spec, query.reshape(1, -1))[0]
+        margin = self._margin(query)
+        wanted = 2 * k + SPARE if margin else k
+        while True:
+            rows, values = self._nearest(query, wanted, passing)
+            if not margin or len(rows) <= k:
+                return [int(row) for row in rows]
+            near = int(np.count_nonzero(values >= values[k - 1] - margin))
+            if near < wanted or wanted > 4 * k + MOST_SPARE:
+                return [int(row) for row in rows[:near]]
+            wanted *= 4
+
+    def _nearest(self, query: Floats, k: int, passing: Passing | None) -> Found:
+        """The `k` nearest of all parts, best first."""
         parts = [part for part in (self.scanned, self.graph) if part is not None]
-        found = [part.search(query, wanted, passing, self.settings.ef_search) for part in parts]
+        found = [part.search(query, k, passing, self.settings.ef_search) for part in parts]
         rows = np.concatenate([rows for rows, _ in found])
         values = np.concatenate([values for _, values in found])
-        best = np.argsort(values if self.spec.metric == "l2" else -values, kind="stable")[:wanted]
-        return [int(row) for row in rows[best]]
+        best = np.argsort(values if self.spec.metric == "l2" else -values, kind="stable")[:k]
+        return rows[best], values[best]
+
+    def _margin(self, query: Floats) -> float:
+        """How much more a vector's product may be than that of one that seems better; 0 where they are exact.
+
+        Rounding to a step s errs by s / sqrt(12) on average, independently in each number of a vector of length 1.
+        """
+        margin = 0.0 if self.kind == "flat" and self.graph is None else HALF_PRECISION
+        if self.kind != "int8":
+            return margin if self.spec.metric == "cosine" else 0.0
+        steps = 1 / self.scanned.scale, float(np.abs(query).max()) / LARGEST_CODE
+        return DEVIATIONS * math.hypot(*steps) / math.sqrt(12)
 
     def lacks_graph(self) -> bool:
         """Whether a graph should be built, of all that is there or once more."""
@@ -152,13 +179,6 @@ def prepared(spec: VectorStoreSpec, vectors: Floats) -> Floats:
     return np.ascontiguousarray(vectors / lengths(vectors).astype(np.float32)[:, None])
 
 
-def lengths(vectors: Floats) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Euclidean lengths of rows, in double precision; NaN or infinite where a number is."""
-    squares: np.ndarray[Any, np.dtype[np.float64]] = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
-    roots: np.ndarray[Any, np.dtype[np.float64]] = np.sqrt(squares)
-    return roots
-
-
 def exact_scores(spec: VectorStoreSpec, query: Floats, vectors: Floats) -> list[float]:
     """Scores as the protocol has them, in double precision. vectors: (n, dimension) as they were stored."""
     one, many = query.astype(np.float64), vectors.astype(np.float64)
@@ -169,9 +189,3 @@ def exact_scores(spec: VectorStoreSpec, query: Floats, vectors: Floats) -> list[
         if spec.metric == "cosine":
             scores = np.clip(scores / (np.linalg.norm(many, axis=1) * np.linalg.norm(one)), -1, 1)
     return [float(score) for score in scores]
-
-
-def lengths_of(embeddings: Sequence[array[float]]) -> list[float]:
-    """Euclidean lengths of embeddings of one dimension."""
-    found: list[float] = lengths(np.frombuffer(b"".join(embeddings), "<f4").reshape(len(embeddings), -1)).tolist()
-    return found

@@ -94,6 +94,7 @@ class Part:
                 index = faiss.downcast_index(index.storage)
         factor = LARGEST_CODE / float(np.abs(query).max()) if self.scale else 1.0
         asked = np.rint(query * np.float32(factor)) if self.scale else query
+        faiss.omp_set_num_threads(1)  # of this thread: more would only wait for each other, and spin meanwhile
         values, places = index.search(asked.reshape(1, -1), k, params=parameters)
         found = places[0] >= 0
         return places[0][found], values[0][found] / np.float32(factor * (self.scale or 1))

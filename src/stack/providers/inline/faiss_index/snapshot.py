@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import struct
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def write(folder: Path, pieces: list[Any]) -> str:
     digest = hashlib.sha256(_PREFIX.pack(MAGIC, VERSION, b"", len(pieces[0])))
     for piece in pieces:
         digest.update(piece)
-    partial = folder / f".{digest.hexdigest()}.{os.getpid()}"
+    partial = folder / f".{digest.hexdigest()}.{secrets.token_hex(8)}"
     try:
         with open(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(_PREFIX.pack(MAGIC, VERSION, digest.digest(), len(pieces[0])))
@@ -100,7 +101,7 @@ def path_of(folder: Path, sha256: str) -> Path:
 
 def sha256_of(file: Path) -> str:
     """What the name of a snapshot, or of a part of one that was left, tells; empty for other files."""
-    found = re.fullmatch(r"\.([0-9a-f]{64})\.(index|\d+)", file.name)
+    found = re.fullmatch(r"\.([0-9a-f]{64})\.(index|[0-9a-f]{16})", file.name)
     return found[1] if found else ""
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from stack.apis.vector_checks import check_chunks
 from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorQuery, VectorStoreSpec
 from stack.errors import NotFound
 from stack.providers.inline.chunk_store.provider import ChunkStore, Ranked
@@ -88,9 +87,3 @@ class Faiss(ChunkStore):
     async def delete_store(self, vector_store_id: str) -> None:
         assert self._indexes is not None
         await self._indexes.delete(vector_store_id, super().delete_store)
-
-    def check_chunks(self, spec: VectorStoreSpec, chunks: Sequence[EmbeddedChunk]) -> None:
-        from stack.providers.inline.faiss_index.index import lengths_of
-
-        fit = all(len(chunk.embedding) == spec.dimension for chunk in chunks)
-        check_chunks(spec, chunks, lengths_of([chunk.embedding for chunk in chunks]) if fit and chunks else None)

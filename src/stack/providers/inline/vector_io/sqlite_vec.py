@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_DIMENSION = 8192  # of vec0
 MAX_K = 4096  # of vec0's own search; where more are wanted, all are sorted
+# Vectors in one BLOB: SQLite walks it from its start for each insert, so that its own 1024 make inserts slower.
+CHUNK_SIZE = 128
 _VEC0_METRICS = {"cosine": "cosine", "l2": "l2", "inner_product": "l2"}
 _DISTANCES = {
     "cosine": "vec_distance_cosine(embedding, ?1)",
@@ -56,7 +58,7 @@ class SqliteVec(ChunkStore):
                 f"`params.{min(spec.params)}` is no setting of sqlite-vec: leave it out", param="params"
             )
         column = f"embedding float[{spec.dimension}] distance_metric={_VEC0_METRICS[spec.metric]}"
-        return f"CREATE VIRTUAL TABLE vectors_{{number}} USING vec0({column})"
+        return f"CREATE VIRTUAL TABLE vectors_{{number}} USING vec0({column}, chunk_size={CHUNK_SIZE})"
 
     def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked:
         metric = store.spec.metric

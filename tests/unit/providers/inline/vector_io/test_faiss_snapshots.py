@@ -151,7 +151,7 @@ async def test_a_kind_that_is_set_later_is_built_from_rows(run):
 
 async def test_one_file_is_kept_of_each_store_and_orphans_go(run, folder):
     await saved(run)
-    orphan, young = folder / f".{'a' * 64}.index", folder / f".{'b' * 64}.123"
+    orphan, young = folder / f".{'a' * 64}.index", folder / f".{'b' * 64}.{'1' * 16}"
     for file in (orphan, young):
         file.touch()
     os.utime(orphan, (time.time() - 3_600,) * 2)
