@@ -201,16 +201,20 @@ async def _once(block: bytes) -> AsyncGenerator[bytes, None]:
 def as_chunk(document: bytes) -> bytes:
     """A whole answer as the only chunk of a stream: each message becomes a delta, and its tool calls get an index.
 
-    document: a JSON object. A completion, which streams as it answers, stays as it is.
+    document: a JSON object with `choices`. A completion, which streams as it answers, keeps its fields; what has not
+    the shape of a message stays as it is, for the reader to judge.
     """
     answer = pydantic_core.from_json(document)
-    if answer.get("object") != "chat.completion":
-        return document
-    answer["object"] = "chat.completion.chunk"
     for choice in answer["choices"]:
-        choice["delta"] = delta = choice.pop("message")
-        if calls := delta.get("tool_calls"):
-            delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(calls)]
+        message = choice.pop("message", None)
+        if isinstance(message, dict):
+            choice["delta"] = message
+            calls = message.get("tool_calls")
+            for index, call in enumerate(calls if isinstance(calls, list) else ()):
+                if isinstance(call, dict):
+                    call.setdefault("index", index)
+    if answer.get("object") == "chat.completion":
+        answer["object"] = "chat.completion.chunk"
     return pydantic_core.to_json(answer)
 
 

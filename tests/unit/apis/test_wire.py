@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from stack.apis.wire import Reply, ReplyMeta, Stream, WireModel, WireRequest, event_data, replace_model
+from stack.apis.wire import Reply, ReplyMeta, Stream, WireModel, WireRequest, as_chunk, event_data, replace_model
 
 
 class Ask(WireRequest):
@@ -301,3 +301,18 @@ def test_a_body_that_names_two_models_goes_up_with_one_even_if_it_is_right(body:
     sent = request.for_model(request.model).body()
     assert json.loads(sent)["model"] == request.model == "a"
     assert sent.count(b"odel") == sent.count(b'"model"') == 1
+
+
+def test_a_whole_answer_becomes_one_chunk():
+    call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    answer = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    chunk = json.loads(as_chunk(json.dumps(answer).encode()))
+    assert chunk["object"] == "chat.completion.chunk"
+    assert chunk["choices"][0]["delta"]["tool_calls"] == [{**call, "index": 0}]
+
+
+@pytest.mark.parametrize("message", [None, "text", 3, [], {"tool_calls": 5}, {"tool_calls": ["call"]}])
+def test_a_whole_answer_with_an_odd_message_is_no_error_of_ours(message: object):
+    chunk = json.loads(as_chunk(json.dumps({"choices": [{"index": 0, "message": message}]}).encode()))
+    assert chunk["choices"][0].get("delta", message) == message

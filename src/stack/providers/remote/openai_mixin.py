@@ -7,7 +7,6 @@ Bytes travel as they came: the caller's JSON (with the vendor's model id) goes u
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from urllib.parse import quote
 
@@ -31,7 +30,7 @@ from stack.apis.inference import (
 )
 from stack.apis.wire import JSON, Reply, ReplyMeta, Stream, WireRequest
 from stack.errors import StackError, UpstreamError
-from stack.providers.remote.relay import Relay, as_single_chunk, check_answer, fill, relay
+from stack.providers.remote.relay import Relay, check_answer, fill, relay
 from stack.providers.remote.upstream import Limits, Upstream, UpstreamRequest, UpstreamResponse
 from stack.providers.remote.upstream_errors import rejection, stream_error
 from stack.registry.spec import Deps, Provider, ProviderConfig
@@ -262,7 +261,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         meta = self._meta(response, model)
         try:
             if response.headers.get("content-type", "").startswith(JSON):
-                return Stream(chunk, meta, _once(as_single_chunk(await self._whole(response, "choices", meta))))
+                return Reply(chunk, meta, body=await self._whole(response, "choices", meta)).as_stream(chunk)
             checker, source = Relay(meta.provider_id, self.credential()), response.blocks()
             await fill(checker, source)
         except BaseException:
@@ -303,10 +302,6 @@ class OpenAIVendor(OpenAIMixin):
 
     def get_base_url(self) -> str:
         return self.config.base_url
-
-
-async def _once(block: bytes) -> AsyncGenerator[bytes, None]:
-    yield block
 
 
 def _type_of(name: str, stated: Any) -> Literal["llm", "embedding", "rerank"] | None:

@@ -263,19 +263,3 @@ def check_answer(body: bytes, items: Literal["choices", "data"], meta: ReplyMeta
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"provider `{meta.provider_id}` sent an answer that is no JSON object with `{items}`"
         raise BadUpstreamReply(message, provider_id=meta.provider_id, phase="parse") from error
-
-
-def as_single_chunk(body: bytes) -> bytes:
-    """A whole answer sent where a stream was asked for, as a stream of one chunk."""
-    answer = msgspec.json.decode(body)
-    for choice in answer["choices"]:
-        message = choice.pop("message", None)
-        if isinstance(message, dict):
-            choice["delta"] = message
-            calls = message.get("tool_calls")
-            for index, call in enumerate(calls if isinstance(calls, list) else ()):
-                if isinstance(call, dict):
-                    call.setdefault("index", index)
-    if answer.get("object") == "chat.completion":
-        answer["object"] = "chat.completion.chunk"
-    return b"data: " + msgspec.json.encode(answer) + b"\n\n" + DONE

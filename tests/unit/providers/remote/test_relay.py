@@ -8,7 +8,7 @@ import pytest
 
 from stack.apis.wire import DONE
 from stack.errors import BadUpstreamReply, Unreachable
-from stack.providers.remote.relay import Relay, as_single_chunk
+from stack.providers.remote.relay import Relay
 
 
 def event(content: str, finish: str | None = None) -> bytes:
@@ -118,20 +118,3 @@ def test_the_events_before_a_bad_one_are_given(bad: bytes):
 def test_an_endless_event_is_cut_off():
     with pytest.raises(BadUpstreamReply, match="more than 1 MiB"):
         relayed(*[b"data: " + b"x" * 100_000] * 20)
-
-
-def test_a_whole_answer_becomes_one_chunk():
-    call = {"id": "c", "function": {"name": "f", "arguments": "{}"}}
-    message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    answer = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
-    sent = as_single_chunk(json.dumps(answer).encode())
-    chunk = json.loads(sent.split(b"\n\n")[0][6:])
-    assert chunk["object"] == "chat.completion.chunk"
-    assert chunk["choices"][0]["delta"]["tool_calls"] == [{**call, "index": 0}]
-    assert sent.endswith(DONE)
-
-
-@pytest.mark.parametrize("message", [None, "text", 3, [], {"tool_calls": 5}, {"tool_calls": ["call"]}])
-def test_a_whole_answer_with_an_odd_message_is_no_error_of_ours(message: object):
-    sent = as_single_chunk(json.dumps({"choices": [{"index": 0, "message": message}]}).encode())
-    assert json.loads(sent.split(b"\n\n")[0][6:])["choices"][0].get("delta", message) == message
