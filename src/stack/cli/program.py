@@ -13,6 +13,7 @@ import click
 from stack.cli.backup import backup, restore
 from stack.cli.build import build
 from stack.cli.check import check
+from stack.cli.config import config
 from stack.cli.doctor import doctor
 from stack.cli.listing import list_apis, list_distributions, list_providers
 from stack.cli.run import run
@@ -51,5 +52,5 @@ def main() -> None:
     """
 
 
-for _command in (backup, build, check, doctor, list_distributions, list_apis, list_providers, restore, run):
+for _command in (backup, build, check, config, doctor, list_distributions, list_apis, list_providers, restore, run):
     main.add_command(_command)
