@@ -25,4 +25,10 @@ PROVIDERS: tuple[Row, ...] = (
         checked="engine",
         packages=("asyncpg>=0.31",),
     ),
+    remote(
+        "qdrant",
+        "Chunks in Qdrant: HNSW search, filters and BM25 in the engine; checked in its local mode, not on a server.",
+        checked="stand-in",
+        packages=("qdrant-client>=1.16",),
+    ),
 )

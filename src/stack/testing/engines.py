@@ -42,8 +42,8 @@ def install(program: str) -> Path:
     folder = _folder(program)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # noqa: S603
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--only-binary", ":all:", PACKAGES[program]], check=True)  # noqa: S603
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from stack.apis.validation import invalid_request
 from stack.apis.vector_io import VectorStoreSpec
-from stack.errors import InvalidRequest
+from stack.providers.remote.stores import collection_name, settings_of, store_of, told_of
 from stack.registry.spec import ConfigModel
 
 SPACES = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}
@@ -41,30 +37,18 @@ class Collection:
         return f"collections/{self.collection_id}/{action}"
 
 
-def collection_name(vector_store_id: str) -> str:
-    """The one name of a store's collection, so that it is made once: Chroma takes letters, digits, `.`, `_`, `-`."""
-    digest = hashlib.sha256(vector_store_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    told = re.sub(r"[^A-Za-z0-9_]+", "-", vector_store_id)[:40].strip("-_")
-    return f"stack-{told}-{digest}" if told else f"stack-{digest}"
-
-
-def creating(store: VectorStoreSpec, defaults: dict[str, Any]) -> dict[str, Any]:
+def creating(store: VectorStoreSpec, defaults: IndexSettings) -> dict[str, Any]:
     """What Chroma is asked for. Raises: InvalidRequest naming the setting."""
-    try:
-        settings = IndexSettings.model_validate(defaults | store.params)
-    except ValidationError as error:
-        name = str(error.errors(include_input=False)[0]["loc"][0])
-        raise InvalidRequest(f"in `params`: {invalid_request(error).message}", param=f"params.{name}") from error
+    settings = settings_of(store, defaults)
     index = {
         "space": SPACES[store.metric],
         "max_neighbors": settings.max_neighbors,
         "ef_construction": settings.ef_construction,
         "ef_search": settings.ef_search,
     }
-    told = [store.vector_store_id, store.dimension, store.metric, store.provider_vector_store_id, store.params]
     return {
         "name": collection_name(store.vector_store_id),
-        "metadata": {_TOLD: json.dumps(told)},
+        "metadata": {_TOLD: told_of(store)},
         "configuration": {settings.index: index},
     }
 
@@ -72,4 +56,4 @@ def creating(store: VectorStoreSpec, defaults: dict[str, Any]) -> dict[str, Any]
 def collection_of(answer: dict[str, Any]) -> Collection | None:
     """What a collection is to us; None for those of others."""
     told = (answer.get("metadata") or {}).get(_TOLD)
-    return None if told is None else Collection(answer["id"], VectorStoreSpec(*json.loads(told)))
+    return None if told is None else Collection(answer["id"], store_of(told))

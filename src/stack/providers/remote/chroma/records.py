@@ -10,15 +10,13 @@ from __future__ import annotations
 import base64
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stack.apis.vector_io import EmbeddedChunk
 from stack.providers.remote.attribute_terms import Condition, Term, terms
 
 _KEPT = "kept"
-MAX_BYTES = 16 << 20  # of one call: a server takes 40 MB unless it is told otherwise
-_OVERHEAD = 200  # bytes of a record beside its text and embedding
 
 
 def where(wanted: Condition) -> dict[str, Any] | None:
@@ -29,21 +27,6 @@ def where(wanted: Condition) -> dict[str, Any] | None:
     if isinstance(wanted, Term):
         return {wanted.name: {f"${wanted.operator}": wanted.value}}
     return {f"${wanted.operator}": [where(each) for each in wanted.conditions]}
-
-
-def batches(chunks: Sequence[EmbeddedChunk], max_records: int) -> Iterator[list[EmbeddedChunk]]:
-    """Chunks as they go into one call each: in most cases all of them."""
-    batch: list[EmbeddedChunk] = []
-    size = 0
-    for chunk in chunks:
-        needed = _OVERHEAD + 6 * len(chunk.embedding) + 4 * len(chunk.content)
-        if batch and (len(batch) == max_records or size + needed > MAX_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(chunk)
-        size += needed
-    if batch:
-        yield batch
 
 
 def upserting(chunks: Sequence[EmbeddedChunk], terms_before: Mapping[str, Iterable[str]]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from stack.providers.remote.attribute_terms import condition
 from stack.providers.remote.chroma.collections import Collection
 from stack.providers.remote.chroma.records import chunk_of, where
 from stack.providers.remote.chroma.server import ChromaServer
-from stack.providers.remote.chroma.words import Ranking, where_document, words_of
+from stack.providers.remote.chroma.words import Ranking, where_document
+from stack.providers.remote.words import words_of
 
 _WHOLE = ["documents", "embeddings", "metadatas"]
 _PAGE = 1000  # chunks of which the texts are read at once

@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-_WORD = re.compile(r"[^\W_]+")
+from stack.providers.remote.words import words_of
+
 _K1 = 1.2
 _ALTERNATIVES = 100  # words in one regular expression
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, in lower case."""
-    return _WORD.findall(text.lower())
 
 
 def where_document(words: Iterable[str]) -> dict[str, Any]:

@@ -14,21 +14,18 @@ from pydantic import Field, SecretStr
 from stack.apis.vector_checks import check_chunks, check_query, check_same_store, check_store, unknown_store
 from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorIO, VectorQuery, VectorStoreSpec
 from stack.errors import Conflict, UpstreamError, UpstreamRejected
-from stack.providers.remote.chroma.collections import (
-    Collection,
-    IndexSettings,
-    collection_name,
-    collection_of,
-    creating,
-)
-from stack.providers.remote.chroma.records import batches, upserting
+from stack.providers.remote.chroma.collections import Collection, IndexSettings, collection_of, creating
+from stack.providers.remote.chroma.records import upserting
 from stack.providers.remote.chroma.searching import Search
 from stack.providers.remote.chroma.server import ChromaServer, Missing, Server, Taken
+from stack.providers.remote.stores import batches, collection_name, storable
 from stack.providers.remote.upstream import Limits
 from stack.registry.spec import Deps, Provider, ProviderConfig, env
 
 T = TypeVar("T")
 _QUICK = 100  # chunks that are checked and encoded in less than a few milliseconds
+_MAX_BYTES = 16 << 20  # of one call: a server takes 40 MB unless it is told otherwise
+_NUMBER_BYTES = 6  # in base64
 _PAGE = 100  # collections in one listing
 
 
@@ -73,7 +70,7 @@ class Chroma(Provider, VectorIO):
 
     async def create_store(self, store: VectorStoreSpec) -> None:
         check_store(store)
-        body = creating(store, self.config.store_defaults.model_dump())
+        body = creating(store, self.config.store_defaults)
         try:
             try:
                 await self._server.call("POST", "collections", body)
@@ -117,7 +114,7 @@ class Chroma(Provider, VectorIO):
                 check_chunks(collection.spec, chunks)
             last = list({chunk.chunk_id: chunk for chunk in chunks}.values())
             async with collection.writing:
-                for batch in batches(last, await self._server.max_batch()):
+                for batch in batches(last, await self._server.max_batch(), _MAX_BYTES, _NUMBER_BYTES):
                     before = await self._terms_of(collection, [chunk.chunk_id for chunk in batch])
                     body = await asyncio.to_thread(upserting, batch, before) if many else upserting(batch, before)
                     await self._server.call("POST", collection.path("upsert"), body)
@@ -134,11 +131,11 @@ class Chroma(Provider, VectorIO):
         return await self._on(vector_store_id, search)
 
     async def get_chunks(self, vector_store_id: str, chunk_ids: Sequence[str]) -> list[EmbeddedChunk]:
-        return await self._on(vector_store_id, lambda collection: self._search.get(collection, _storable(chunk_ids)))
+        return await self._on(vector_store_id, lambda collection: self._search.get(collection, storable(chunk_ids)))
 
     async def delete_chunks(self, vector_store_id: str, chunk_ids: Sequence[str]) -> None:
         async def delete(collection: Collection) -> None:
-            unwanted = _storable(chunk_ids)
+            unwanted = storable(chunk_ids)
             step = await self._server.max_batch()
             for start in range(0, len(unwanted), step):
                 await self._server.call("POST", collection.path("delete"), {"ids": unwanted[start : start + step]})
@@ -197,12 +194,3 @@ def _server(config: Config) -> Server:
 def _limits(config: Config) -> Limits:
     wait_s = config.request_timeout_s
     return Limits(config.connect_timeout_s, wait_s, wait_s, config.max_answer_bytes)
-
-
-def _storable(chunk_ids: Sequence[str]) -> list[str]:
-    """Ids that a chunk can have, each once; no other can be there."""
-    return [
-        each
-        for each in dict.fromkeys(chunk_ids)
-        if "\0" not in each and each == each.encode("utf-8", "replace").decode()
-    ]
