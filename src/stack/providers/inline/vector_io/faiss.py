@@ -7,6 +7,7 @@ Source: https://github.com/facebookresearch/faiss
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorQuery, VectorStoreSpec
 from stack.errors import NotFound
+from stack.importing import one_at_a_time
 from stack.providers.inline.chunk_store.provider import ChunkStore, Ranked
 from stack.providers.inline.chunk_store.schema import PLAIN_VECTORS, StoreRow
 from stack.providers.inline.faiss_index.settings import IndexSettings, Kind, settings_of
@@ -47,11 +49,10 @@ class Faiss(ChunkStore):
 
     async def initialize(self) -> None:
         """Open the database, and begin to load the indexes of its stores."""
-        from stack.providers.inline.faiss_index.indexes import Indexes
-
+        indexes = await asyncio.to_thread(_import_indexes)
         await super().initialize()
         folder = self.deps.storage.path(self.database.path.stem)
-        self._indexes = Indexes(self.database, folder, self._settings, self.deps.log)
+        self._indexes = indexes(self.database, folder, self._settings, self.deps.log)
         self._indexes.load_soon()
 
     async def shutdown(self) -> None:
@@ -87,3 +88,10 @@ class Faiss(ChunkStore):
     async def delete_store(self, vector_store_id: str) -> None:
         assert self._indexes is not None
         await self._indexes.delete(vector_store_id, super().delete_store)
+
+
+def _import_indexes() -> type[Indexes]:
+    with one_at_a_time:
+        from stack.providers.inline.faiss_index.indexes import Indexes
+
+    return Indexes
