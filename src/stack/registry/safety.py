@@ -8,4 +8,9 @@ PROVIDERS: tuple[Row, ...] = (
         "Words and regular expressions of yours, found in time that grows with the text alone.",
         packages=("google-re2>=1.1",),
     ),
+    inline(
+        "llama-guard",
+        "Llama Guard, or any model that follows its prompt: the hazards of MLCommons.",
+        needs=("inference",),
+    ),
 )
