@@ -10,8 +10,10 @@ from urllib.parse import parse_qsl
 from stack.build.drift import drift
 from stack.config.load import load_build_config
 from stack.config.report import Report
+from stack.config.schema import schema_text
 from stack.config.yaml import read_text
 from stack.distribution import DistributionTemplate, get_distribution_template, render
+from stack.distribution.render import SCHEMA
 from stack.distribution.template import ProviderChoice, alternatives
 from stack.errors import ConfigError, UnknownProvider
 from stack.registry.discovery import specs
@@ -30,9 +32,13 @@ class Blueprint:
     run_yaml: str | None = None
 
     def texts(self) -> Mapping[str, str]:
-        """build.yaml and run.yaml."""
-        rendered = render(self.template, uninstalled=True)
-        return {BUILD_YAML: rendered[BUILD_YAML], RUN_YAML: self.run_yaml or rendered[RUN_YAML]}
+        """build.yaml and run.yaml, and the schema that tells an editor about run.yaml."""
+        rendered = render(self.template, schema=SCHEMA, uninstalled=True)
+        return {
+            BUILD_YAML: rendered[BUILD_YAML],
+            RUN_YAML: self.run_yaml or rendered[RUN_YAML],
+            SCHEMA: schema_text(),
+        }
 
     def called(self, image_name: str) -> Blueprint:
         """The same under another name; a folder that followed from the name follows still."""

@@ -19,6 +19,7 @@ from stack.build.origin import WHEELS
 from stack.build.resolving import resolve
 from stack.build.wanted import Wanted, pip_installs, wanted
 from stack.distribution import DistributionTemplate
+from stack.distribution.render import SCHEMA
 from stack.errors import ConfigError
 from stack.installing import Install
 from stack.venv import install_into, make_venv, uv_command
@@ -133,6 +134,7 @@ def _write_lock(plan: Plan) -> Iterator[Path]:
 
 
 def _write_texts(plan: Plan) -> Iterator[Path]:
+    (plan.folder / SCHEMA).write_text(plan.texts[SCHEMA], encoding="utf-8")
     for name in (BUILD_YAML, RUN_YAML):
         if path := _written(plan.folder / name, plan.texts[name], plan.blueprint):
             yield path

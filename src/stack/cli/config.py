@@ -49,3 +49,14 @@ def _alone(setting: Setting) -> str:
 def _row(setting: Setting) -> tuple[str, str, str, str]:
     value = setting.value if len(setting.value) <= WIDEST else f"{setting.value[:WIDEST]}..."
     return setting.path, value.replace("\n", " "), setting.origin, setting.meaning
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of run.yaml, with the settings of every provider that is installed.
+
+    An editor that reads YAML schemas then completes keys, shows what they mean, and marks mistakes.
+    """
+    from stack.config.schema import schema_text
+
+    click.echo(schema_text(), nl=False)

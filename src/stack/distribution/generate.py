@@ -1,4 +1,4 @@
-"""Everything that is generated in a repository: the files of each distribution and the provider pages, with drift."""
+"""All that is generated in a repository: each distribution, the schema of run.yaml, the provider pages, with drift."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from stack.config.schema import schema_text
 from stack.distribution.import_guard import ImportGuard
 from stack.distribution.pages import fill
 from stack.distribution.provider_pages import render_provider_pages
-from stack.distribution.render import render
+from stack.distribution.render import SCHEMA, render
 from stack.distribution.template import DistributionTemplate, read_template
 from stack.error_codes import GROUPS
 from stack.registry.discovery import find_spec, load_config_class, specs
@@ -33,13 +34,18 @@ def generate(root: Path) -> dict[str, str]:
     files = {f"docs/providers/{name}": text for name, text in render_provider_pages(PAGES_HEADER).items()}
     files["docs/troubleshooting.md"] = fill("troubleshooting.md", header=CODES_HEADER, groups=GROUPS)
     for template in templates:
-        rendered = render(template, TEMPLATE_HEADER)
+        rendered = render(template, TEMPLATE_HEADER, schema=f"../{SCHEMA}")
         files |= {f"distributions/{template.name}/{name}": text for name, text in rendered.items()}
+    files[f"distributions/{SCHEMA}"] = schema_text(_own_rows(), PAGES_HEADER)
     return dict(sorted(files.items()))
 
 
+def _own_rows() -> list[ProviderSpec]:
+    return [spec for spec in specs() if spec.origin == "stack"]
+
+
 def _load_guarded(templates: Iterable[DistributionTemplate]) -> None:
-    rows = [spec for spec in specs() if spec.origin == "stack"]
+    rows = _own_rows()
     with ImportGuard(package for spec in rows for package in spec.requirements) as guard:
         for spec in rows:
             _load(guard, spec)
@@ -73,7 +79,9 @@ def drift(root: Path, files: Mapping[str, str]) -> Iterator[str]:
 
 def orphans(root: Path, files: Mapping[str, str]) -> list[str]:
     """Files that carry the marker of generated ones and that no source yields."""
-    found = (path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix in (".md", ".yaml"))
+    found = (
+        path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix in (".md", ".yaml", ".json")
+    )
     marked = (path for path in found if MARKER in path.read_text(encoding="utf-8", errors="replace")[:200])
     return sorted(set(path.relative_to(root).as_posix() for path in marked) - files.keys())
 

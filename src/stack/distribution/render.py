@@ -16,12 +16,16 @@ from stack.errors import BadConfig, Problem
 
 _PLACEHOLDER = re.compile(r"\$\{env\.(\w+)")
 FILES = ("build.yaml", "run.yaml", "README.md")
+SCHEMA = "run.schema.json"
 
 
-def render(template: DistributionTemplate, header: str | None = None, *, uninstalled: bool = False) -> dict[str, str]:
+def render(
+    template: DistributionTemplate, header: str | None = None, *, schema: str = "", uninstalled: bool = False
+) -> dict[str, str]:
     """The text of each of `FILES`; the same template always gives the same bytes.
 
-    header: the first comment of each file; uninstalled: see `entries`. Imports the providers' modules for `Config`,
+    header: the first comment of each file; schema: where an editor finds the schema of run.yaml, seen from there;
+    uninstalled: see `entries`. Imports the providers' modules for `Config`,
     nothing else of them.
     Raises: BadConfig for what the template gets wrong, and what the registry raises.
     """
@@ -33,6 +37,7 @@ def render(template: DistributionTemplate, header: str | None = None, *, uninsta
         "storage": StorageConfig.sample_run_config(),
         "server": ServerConfig.sample_run_config(),
         "variables": _variables(apis),
+        "schema": schema,
         "header": header or f"The distribution `{template.name}`: yours to edit.",
     }
     return {name: fill(name, **values) for name in FILES}

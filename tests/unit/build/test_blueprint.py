@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,9 @@ def test_a_name_gives_the_folder(name, folder):
     blueprint = from_distro(name).called("mine")
     assert blueprint.folder == Path(folder)
     assert yaml.safe_load(blueprint.texts()["run.yaml"])["image_name"] == "mine"
+
+
+def test_an_editor_finds_the_schema_beside_run_yaml():
+    texts = from_providers("inference=playground").texts()
+    assert texts["run.yaml"].splitlines()[1] == "# yaml-language-server: $schema=run.schema.json"
+    assert json.loads(texts["run.schema.json"])["title"] == "run.yaml"

@@ -15,7 +15,8 @@ def test_a_sample_loads_to_the_defaults(spec: ProviderSpec):
     fields = model.model_fields.items()
     required = {name: env_name(info) or "" for name, info in fields if info.is_required()}
     entry = {"provider_id": "a", "provider_type": spec.provider_type, "config": model.sample_run_config()}
-    text = yaml.safe_dump({"providers": {spec.api: [entry]}})
+    others = {api: [{"provider_id": "b", "provider_type": "inline::playground"}] for api in spec.needs}
+    text = yaml.safe_dump({"providers": {**others, spec.api: [entry]}})
     given = {name: "http://x" if name.endswith("url") else "x" for name in required}
     config = parse_run_config(text, "run.yaml", {required[name]: value for name, value in given.items()})
     assert config.providers[spec.api][0].config == model.model_validate(given)

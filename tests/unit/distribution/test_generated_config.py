@@ -47,7 +47,7 @@ def fitting(field: FieldInfo) -> str:
 
 
 def only(spec: ProviderSpec) -> DistributionTemplate:
-    providers: Any = {spec.api: [spec.provider_type]}
+    providers: Any = {spec.api: [spec.provider_type], **dict.fromkeys(spec.needs, ["inline::playground"])}
     return DistributionTemplate(name="one", description="One.", providers=providers)
 
 
@@ -95,7 +95,7 @@ def test_build_yaml_names_the_providers_of_run_yaml(name):
 
 @shipped
 def test_shipped_files_are_as_rendered(name):
-    for file, text in render(get_distribution_template(name)).items():
+    for file, text in render(get_distribution_template(name), schema="../run.schema.json").items():
         written = (distributions_dir() / name / file).read_text()
         assert written.partition("\n")[2] == text.partition("\n")[2]
 

@@ -19,6 +19,7 @@ import pytest
 
 from stack import errors
 from stack.cli import main
+from stack.config.explain import explain, selected
 from stack.config.load import parse_run_config
 from stack.config.models import AuthConfig, ModelEntry, ProviderEntry, RunFile, ServerConfig, StorageConfig
 from stack.config.vector_stores import (
@@ -118,6 +119,14 @@ def test_mistakes_are_told_as_the_guide_says():
     with pytest.raises(errors.BadConfig) as raised:
         parse_run_config(broken, "broken.yaml", {})
     assert raised.value.message in [block.text.strip() for block in blocks(guide, "text")]
+
+
+def test_a_setting_is_explained_as_the_guide_says():
+    guide = "docs/configuration.md"
+    (written,) = (block.text for block in blocks(guide, "yaml") if block.file == "run.yaml")
+    [port] = selected(explain(written, "run.yaml", {}), "server.port")
+    (told,) = (block.text for block in blocks(guide, "text") if block.text.startswith("server.port"))
+    assert [line for line in (port.value, port.origin, port.meaning, port.kind) if f"  {line}\n" not in told] == []
 
 
 def test_the_templates_of_the_guide_make_distributions(tmp_path: Path):
