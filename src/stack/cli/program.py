@@ -16,6 +16,7 @@ from stack.cli.check import check
 from stack.cli.config import config
 from stack.cli.doctor import doctor
 from stack.cli.listing import list_apis, list_distributions, list_providers
+from stack.cli.provider import provider
 from stack.cli.run import run
 from stack.errors import ConfigError, ProvidersFailed, SchemaTooNew, StackError
 from stack.version import __version__
@@ -52,5 +53,17 @@ def main() -> None:
     """
 
 
-for _command in (backup, build, check, config, doctor, list_distributions, list_apis, list_providers, restore, run):
+for _command in (
+    backup,
+    build,
+    check,
+    config,
+    doctor,
+    list_distributions,
+    list_apis,
+    list_providers,
+    provider,
+    restore,
+    run,
+):
     main.add_command(_command)

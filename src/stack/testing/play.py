@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from stack.providers.remote.upstream import Send, Upstream, UpstreamRequest, UpstreamResponse, between
-from stack.testing.recordings import Recording, endpoint_of, is_storage, read_recordings
+from stack.testing.recordings import Recording, endpoint_of, passes_by, read_recordings
 from stack.testing.redaction import Redaction
 from stack.testing.shelf import Shelf
 
@@ -34,7 +34,7 @@ class Player:
         """Stand in the place of a provider's service."""
 
         async def replayed(request: UpstreamRequest, credential: str | None) -> UpstreamResponse:
-            if is_storage(request):
+            if passes_by(request):
                 return await send(request, credential)
             self._redaction.learn(request, credential)
             return self._answer(upstream, request)

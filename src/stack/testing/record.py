@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from stack.apis.wire import event_data, split_events
 from stack.providers.remote.upstream import Send, Upstream, UpstreamRequest, UpstreamResponse, between
 from stack.testing.matching import key_of
-from stack.testing.recordings import Recording, endpoint_of, is_storage
+from stack.testing.recordings import Recording, endpoint_of, passes_by
 from stack.testing.redaction import Redaction
 from stack.testing.shelf import MODELS
 
@@ -46,7 +46,7 @@ class Recorder:
         """Stand between a provider and `send`."""
 
         async def recorded(request: UpstreamRequest, credential: str | None) -> UpstreamResponse:
-            if is_storage(request):
+            if passes_by(request):
                 return await send(request, credential)
             self._redaction.learn(request, credential)
             response = await send(request, credential)

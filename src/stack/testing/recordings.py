@@ -20,6 +20,7 @@ from stack.providers.remote.upstream import UpstreamRequest
 from stack.testing.answers import DONE, Json, base64_floats, encode, event
 from stack.testing.exchange import JSON, SSE
 
+LED = "x-stack-led"
 # Azure says `/openai/v1/...`, or `/openai/deployments/NAME/...` and `/openai/models`; other services have prefixes.
 _ENDPOINT = re.compile(r".*?/(?:v1|deployments/[^/]+|openai(?=/models))(?P<rest>/.+)")
 
@@ -30,9 +31,9 @@ def endpoint_of(path: str) -> str:
     return f"/v1{match['rest']}" if match else path
 
 
-def is_storage(request: UpstreamRequest) -> bool:
-    """Whether a request moves bytes of files, signed as S3 wants it: those pass by recording and replay."""
-    return "x-amz-date" in request.headers
+def passes_by(request: UpstreamRequest) -> bool:
+    """Whether recording and replay let it be: bytes of files, signed as S3 wants it, or what a check leads elsewhere."""
+    return "x-amz-date" in request.headers or LED in request.headers
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def read_recording(path: Path) -> Recording:
 
 def read_recordings(source: Path | Iterable[Path]) -> list[Recording]:
     """All recordings of a folder, in the order of their paths, or of some files. Raises OSError, ValueError."""
+    if isinstance(source, Path) and not source.exists():
+        raise ValueError(f"there are no recordings in `{source}`, which does not exist")
     paths = sorted(source.rglob("*.json")) if isinstance(source, Path) and source.is_dir() else source
     found = [read_recording(path) for path in ([paths] if isinstance(paths, Path) else paths)]
     if not found:

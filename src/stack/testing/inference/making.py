@@ -27,8 +27,10 @@ from stack.storage import Storage
 from stack.testing.deps import provider_deps
 from stack.testing.inference.service import CHAT, EMBEDDING, RERANK, PlayedService
 from stack.testing.inference.subject import Detour, Models, Subject
+from stack.testing.play import replaying
 
 KEY = "played-key-0123456789abcdef"
+NOWHERE = "http://replayed.invalid/v1"  # never asked
 NO_MODELS = Models()
 PLAYED = Models(CHAT, EMBEDDING, RERANK, CHAT)
 
@@ -110,13 +112,34 @@ async def live(
     models: Models = NO_MODELS,
 ) -> AsyncIterator[Subject]:
     """A provider in front of its service, which its variables lead to; only failures are played."""
-    async with PlayedService() as service:
-        instance, secrets = configured(spec, sample(spec) | dict(settings or {}), environ, module)
-        async with _led(instance, secrets, service) as subject:
-            if subject.detour is not None:
-                subject.service = service
-            subject.models = await listed_models(subject.provider) if models == NO_MODELS else models
+    chosen = sample(spec) | dict(settings or {})
+    async with _before_its_service(*configured(spec, chosen, environ, module), models) as subject:
+        yield subject
+
+
+@asynccontextmanager
+async def replayed(
+    spec: ProviderSpec,
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+    module: str | None = None,
+    models: Models = NO_MODELS,
+) -> AsyncIterator[Subject]:
+    """A provider that gets what was recorded in front of its service. Raises OSError, ValueError."""
+    chosen = made_up(spec, NOWHERE) | dict(settings or {})
+    with replaying(folder):
+        async with _before_its_service(*configured(spec, chosen, {}, module), models) as subject:
             yield subject
+
+
+@asynccontextmanager
+async def _before_its_service(
+    instance: ProviderInstance, secrets: frozenset[str], models: Models
+) -> AsyncIterator[Subject]:
+    async with PlayedService() as service, _led(instance, secrets, service) as subject:
+        subject.service = service if subject.detour else None
+        subject.models = await listed_models(subject.provider) if models == NO_MODELS else models
+        yield subject
 
 
 @asynccontextmanager

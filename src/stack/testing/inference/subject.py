@@ -23,6 +23,7 @@ from stack.providers.remote.upstream import Send, Upstream, UpstreamRequest, Ups
 from stack.testing.answers import Json
 from stack.testing.inference.heard import Heard, heard
 from stack.testing.inference.service import PlayedService
+from stack.testing.recordings import LED
 
 
 class NotSupported(Exception):
@@ -66,6 +67,7 @@ class Detour:
                 parts = urlsplit(request.url)
                 query = f"?{parts.query}" if parts.query else ""
                 request.url = f"{self.origin}{parts.path}{query}"
+                request.headers[LED] = "true"
             return await send(request, credential)
 
         return led

@@ -1,0 +1,121 @@
+"""`stack provider`: write a new provider, and find out whether one is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stack.cli.options import Assignment, env_option, environment
+from stack.cli.table import table
+
+if TYPE_CHECKING:
+    from stack.testing.checking import Report
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group()
+def provider() -> None:
+    """Add a provider, or examine one."""
+
+
+@provider.command()
+@click.argument("said", metavar="TYPE|PACKAGE")
+@click.option("--api", metavar="API", help="Which API, where the name answers several.")
+@click.option("--fake", is_flag=True, help="In front of a service that the tests play; so it is if nothing is said.")
+@click.option("--live", is_flag=True, help="At its own service, which its variables lead to.")
+@click.option("--recording", metavar="DIR", type=FOLDER, help="By the answers that DIR has recorded of its service.")
+@click.option("--record", metavar="DIR", type=FOLDER, help="With --live: write what its service answers below DIR.")
+@click.option("--model", metavar="ID", help="Model that chats; by default the first that is listed.")
+@click.option("--embedding-model", metavar="ID", help="Model that embeds.")
+@click.option("--rerank-model", metavar="ID", help="Model that orders documents.")
+@click.option("--vision-model", metavar="ID", help="Model that is shown a picture; by default the one that chats.")
+@click.option("--set", "settings", multiple=True, type=Assignment(), metavar="NAME=VALUE", help="A setting of it.")
+@click.option("--tell", "facts", multiple=True, type=Assignment(), metavar="NAME=VALUE", help="A fact for its suite.")
+@click.option("--page", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Where its page goes.")
+@env_option
+def check(
+    said: str,
+    api: str | None,
+    fake: bool,
+    live: bool,
+    recording: Path | None,
+    record: Path | None,
+    model: str | None,
+    embedding_model: str | None,
+    rerank_model: str | None,
+    vision_model: str | None,
+    settings: tuple[tuple[str, str], ...],
+    facts: tuple[tuple[str, str], ...],
+    page: Path | None,
+    assignments: tuple[tuple[str, str], ...],
+) -> None:
+    """Run the published suite of a provider's API.
+
+    Prints what passes, fails, and is not supported, with request and answer of each failure, and writes the provider's
+    page to `docs/providers/capabilities` of a repository, or where `--page` says. Exit status: 1 if a check fails.
+    """
+    from stack.testing.checking import Way, report
+    from stack.testing.inference.subject import Models
+    from stack.testing.target import targets
+
+    if fake + live + bool(recording) > 1:
+        raise click.UsageError("say one of `--fake`, `--live` and `--recording`")
+    if record and not live:
+        raise click.UsageError("`--record` belongs to `--live`")
+    models = Models(model, embedding_model, rerank_model, vision_model or model)
+    way = Way(live, recording, record, _values(settings), _values(facts), models, environment(assignments))
+    found = targets(said, api)
+    if page is not None and len(found) > 1:
+        raise click.UsageError("`--page` is for one provider: say its type")
+    reports = [_told(report, target, way) for target in found]
+    for each in reports:
+        _print(each)
+        _write_page(each, page)
+    if any(each.failed for each in reports):
+        raise SystemExit(1)
+
+
+def _told(report: Any, target: Any, way: Any) -> Report:
+    from stack.errors import ConfigError
+
+    try:
+        made: Report = report(target, way)
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(error)) from error
+    return made
+
+
+def _print(report: Report) -> None:
+    from stack.testing.capabilities import summary
+
+    rows = [(each.title, each.status, each.note[:100]) for each in report.outcomes]
+    click.echo(table(("CHECK", "RESULT", "NOTE"), rows))
+    for each in report.outcomes:
+        if each.status == "fail":
+            click.echo(f"\n{each.title}: {each.note}\n{each.detail}".rstrip())
+    click.echo(f"\n{report.target.spec.provider_type}: {summary(report.outcomes)}")
+
+
+def _write_page(report: Report, path: Path | None) -> None:
+    from stack.testing.capabilities import FOLDER, page, page_path
+
+    spec = report.target.spec
+    if path is None and (FOLDER.parent.is_dir() and spec.origin == "stack"):
+        path = page_path(spec)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page(spec, report.how, report.outcomes), encoding="utf-8")
+        click.echo(f"wrote `{path}`", err=True)
+
+
+def _values(assignments: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """What was assigned, each value as YAML reads it."""
+    import yaml
+
+    try:
+        return {name: yaml.safe_load(text) for name, text in assignments}
+    except yaml.YAMLError as error:
+        raise click.UsageError(f"a value is no YAML: {error}") from error

@@ -1,0 +1,108 @@
+"""`stack provider check`: the published suites, run by name, with a table, failures in full, and a page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from stack.testing.inference.service import PlayedService
+from stack.testing.thread import in_thread
+
+MODULE = """
+from stack.registry.spec import ProviderSpec
+from stack.providers.inline.inference import playground
+from stack.apis.wire import Reply
+
+SPEC = ProviderSpec("inference", "inline::wrong", "Forgets the usage.", module="wrong_stack")
+Config = playground.Config
+
+class Wrong(playground.Playground):
+    async def openai_chat_completion(self, request):
+        answer = await super().openai_chat_completion(request)
+        if request.stream:
+            return answer
+        return Reply.of(answer.value.model_copy(update={"usage": None}))
+"""
+
+
+@pytest.mark.parametrize("said", ["groq", "remote::groq"])
+def test_a_provider_is_examined_by_name_or_type(stack, said):
+    done = stack("provider", "check", said)
+    assert done.exit_code == 0, done.output
+    assert "chat: stream                          pass" in done.stdout
+    assert done.stdout.endswith("remote::groq: 58 passed, 0 failed, 2 not supported\n")
+
+
+def test_a_module_of_ones_own_is_examined_and_its_failure_shown(stack, tmp_path, monkeypatch):
+    (tmp_path / "wrong_stack.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    done = stack("provider", "check", "wrong_stack", "--page", "CAPABILITIES.md")
+    sys.modules.pop("wrong_stack")
+    assert done.exit_code == 1
+    shown = done.stdout.partition("\n\nchat: usage: `usage` is no object\n")[2]
+    assert shown.startswith('openai_chat_completion {"model": "not-an-llm", "messages": [{"role": "user"')
+    assert '\n-> {"id": "chatcmpl-' in shown
+    assert "| chat: usage | fail | `usage` is no object |" in Path("CAPABILITIES.md").read_text()
+
+
+def test_live_answers_are_recorded_and_examined_again_without_the_service(stack):
+    with in_thread(PlayedService()) as service:
+        env = ("--env", f"GROQ_BASE_URL={service.base_url}", "--env", "GROQ_API_KEY=gsk-canary-0123456789")
+        live = stack("provider", "check", "groq", "--live", "--record", "taken", *env)
+    replayed = stack("provider", "check", "groq", "--recording", "taken")
+    assert live.stdout.endswith("remote::groq: 58 passed, 0 failed, 2 not supported\n"), live.output
+    assert replayed.stdout.endswith("remote::groq: 58 passed, 0 failed, 2 not supported\n"), replayed.output
+    written = "".join(path.read_text() for path in Path("taken").rglob("*.json"))
+    assert "played-embedding" in written
+    assert "canary" not in written
+
+
+def test_what_a_recording_lacks_is_not_tried(stack):
+    recordings = Path(__file__).parents[2] / "recordings/vllm"
+    done = stack("provider", "check", "vllm", "--recording", str(recordings), "--model", "Qwen/Qwen3-0.6B")
+    assert "chat: answer                          not tried      it is not in the recording" in done.stdout
+    assert "failures: server error                pass" in done.stdout
+
+
+def test_the_page_is_the_same_each_time(stack):
+    Path("docs/providers").mkdir(parents=True)
+    pages = []
+    for _ in "12":
+        assert stack("provider", "check", "inline::playground").exit_code == 0
+        pages.append(Path("docs/providers/capabilities/inference_inline_playground.md").read_bytes())
+    assert pages[0] == pages[1]
+    assert b"| chat: stream | pass |  |" in pages[0]
+
+
+@pytest.mark.parametrize(("said", "least"), [("inline::memory", 60), ("localfs", 15)])
+def test_suites_of_other_apis_are_run_the_same_way(stack, said, least):
+    done = stack("provider", "check", said)
+    assert done.exit_code == 0, done.output
+    assert int(done.stdout.splitlines()[-1].split(": ")[1].split()[0]) >= least
+
+
+def test_a_failure_of_another_api_is_shown(stack):
+    done = stack("provider", "check", "inline::memory", "--tell", "recall=2.0")
+    assert done.exit_code == 1
+    assert "fail" in done.stdout
+    assert "assert" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("no-such-provider",), "no provider, installed package or module is called `no-such-provider`"),
+        (("gorq",), "did you mean `groq`"),
+        (("groq", "--api", "infrence"), "there is no API `infrence`"),
+        (("groq", "--live", "--fake"), "say one of `--fake`, `--live` and `--recording`"),
+        (("groq", "--record", "x"), "`--record` belongs to `--live`"),
+        (("groq", "--recording", "nowhere"), "there are no recordings in `nowhere`"),
+        (("groq", "--set", "no_such=1"), "no_such"),
+        (("pgvector",), "say `--live`"),
+    ],
+)
+def test_what_cannot_be_examined_is_told(stack, arguments, words):
+    done = stack("provider", "check", *arguments)
+    assert (done.exit_code, words in done.stderr) == (2, True), done.output
