@@ -30,6 +30,7 @@ from stack.apis.inference import (
 )
 from stack.apis.wire import JSON, Reply, ReplyMeta, Stream, WireRequest
 from stack.errors import StackError, UpstreamError
+from stack.providers.remote.credentials import callers_key
 from stack.providers.remote.relay import Relay, check_answer, fill, relay
 from stack.providers.remote.upstream import Limits, Upstream, UpstreamRequest, UpstreamResponse
 from stack.providers.remote.upstream_errors import rejection, stream_error
@@ -137,13 +138,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         return self._callers_key() or self.get_api_key()
 
     def _callers_key(self) -> str | None:
-        data = request_context.get().provider_data
-        if not data:
-            return None
-        own = data.get(self.deps.provider_id)
-        key = own.get("api_key") if isinstance(own, dict) else None
-        key = key or data.get(self.deps.provider_id.replace("-", "_") + "_api_key")
-        return key if isinstance(key, str) else None
+        return callers_key(self.deps.provider_id)
 
     @property
     def client(self) -> AsyncOpenAI:

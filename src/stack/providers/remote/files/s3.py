@@ -12,22 +12,22 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field
 
 from stack.apis.files import FileStore, StoredFile
 from stack.errors import InvalidRequest, NotFound, StackError, UpstreamError
+from stack.providers.remote.aws import AwsConfig, Signer
 from stack.providers.remote.s3.bucket import Bucket
-from stack.providers.remote.s3.signing import Signer
 from stack.providers.remote.upstream import Limits, Upstream, UpstreamResponse
-from stack.registry.spec import Deps, Provider, ProviderConfig, env
+from stack.registry.spec import Deps, Provider, env
 
 _ID = re.compile(r"file-[0-9a-f]{32}")
 MIB = 1 << 20
 
 
-class Config(ProviderConfig):
+class Config(AwsConfig):
     switch: ClassVar[str] = "bucket"
 
     bucket: str = env("S3_BUCKET_NAME", ..., "Name of the bucket.", pattern=r"^[A-Za-z0-9._-]{1,255}$")
@@ -35,11 +35,6 @@ class Config(ProviderConfig):
     endpoint_url: str | None = env(
         "S3_ENDPOINT_URL", None, "Root of a service that speaks like S3; default: that of AWS in the region."
     )
-    access_key_id: str | None = env(
-        "AWS_ACCESS_KEY_ID", None, "Id of a key; without one, what AWS's own tools would find on this machine."
-    )
-    secret_access_key: SecretStr | None = env("AWS_SECRET_ACCESS_KEY", None, "Secret of that key.")
-    session_token: SecretStr | None = env("AWS_SESSION_TOKEN", None, "Session of a key that is only lent.")
     prefix: str = env("S3_PREFIX", "", "Begins every key, such as `stack/`: one for each deployment in a bucket.")
     auto_create_bucket: bool = env("S3_AUTO_CREATE_BUCKET", False, "Make the bucket if it is not there.")
     path_style: bool | None = Field(
@@ -55,12 +50,6 @@ class Config(ProviderConfig):
     first_byte_timeout_s: float = Field(60.0, gt=0, description="Longest time to send a part and be answered.")
     idle_timeout_s: float = Field(60.0, gt=0, description="Longest pause within an answer, in seconds.")
 
-    @model_validator(mode="after")
-    def _key_is_whole(self) -> Self:
-        if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("`access_key_id` and `secret_access_key` go together: set both, or neither")
-        return self
-
 
 class S3(Provider, FileStore):
     config: Config
@@ -69,7 +58,7 @@ class S3(Provider, FileStore):
         super().__init__(config, deps)
         limits = Limits(config.connect_timeout_s, config.first_byte_timeout_s, config.idle_timeout_s)
         self._upstream = Upstream(deps.provider_id, limits)
-        signer = Signer(deps.provider_id, config.region, _keys(config))
+        signer = Signer(deps.provider_id, "s3", config.region, config.keys)
         make_in = config.region if config.auto_create_bucket else None
         self._bucket = Bucket(self._upstream, signer, _bucket_url(config), make_in)
 
@@ -221,13 +210,6 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     while not running.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait([running])
-
-
-def _keys(config: Config) -> tuple[str, str, str | None] | None:
-    if config.access_key_id is None or config.secret_access_key is None:
-        return None
-    token = config.session_token.get_secret_value() if config.session_token else None
-    return config.access_key_id, config.secret_access_key.get_secret_value(), token
 
 
 def _bucket_url(config: Config) -> str:

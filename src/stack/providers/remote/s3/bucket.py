@@ -12,7 +12,7 @@ from datetime import datetime
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from stack.errors import NotFound, StorageFull, UpstreamDetail, UpstreamError, UpstreamRejected
-from stack.providers.remote.s3.signing import Signer
+from stack.providers.remote.aws import Signer
 from stack.providers.remote.upstream import Upstream, UpstreamRequest, UpstreamResponse
 
 ATTEMPTS = 3
