@@ -9,6 +9,7 @@ from pydantic_core import PydanticKnownError
 
 from stack.apis.wire import WireModel
 
+LEAST_SIZE = 100
 DEFAULT_SIZE = 800
 DEFAULT_OVERLAP = 400
 
@@ -26,7 +27,7 @@ def _default_overlap(fields: dict[str, Any]) -> int:
 class StaticChunking(_Strict):
     """Sizes in tokens. chunk_overlap_tokens: at most half of max_chunk_size_tokens; left out, 400 or that half."""
 
-    max_chunk_size_tokens: int = Field(DEFAULT_SIZE, ge=100, le=4096)
+    max_chunk_size_tokens: int = Field(DEFAULT_SIZE, ge=LEAST_SIZE, le=4096)
     chunk_overlap_tokens: int = Field(default_factory=_default_overlap, ge=0)
 
     @field_validator("chunk_overlap_tokens")

@@ -7,7 +7,7 @@ from typing import Protocol
 from stack.apis.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
 from stack.apis.completions import Completion, CompletionRequest
 from stack.apis.embeddings import EmbeddingsRequest, EmbeddingsResponse
-from stack.apis.models import Model, ModelAvailability
+from stack.apis.models import Model, ModelAvailability, TextLimit
 from stack.apis.rerank import RerankRequest, RerankResponse
 from stack.apis.wire import Reply, Stream
 from stack.errors import Unsupported
@@ -25,6 +25,7 @@ __all__ = [
     "ModelAvailability",
     "RerankRequest",
     "RerankResponse",
+    "TextLimit",
 ]
 
 
@@ -56,3 +57,7 @@ class Inference(Protocol):
     async def check_model_availability(self, model: str) -> ModelAvailability:
         """Whether `model` (an upstream's own id) can be asked for now; never raises for an upstream's fault."""
         raise Unsupported("checking models is not supported by this provider")
+
+    async def text_limit(self, model: str) -> TextLimit | None:
+        """How much of a text an embedding model reads (an upstream's own id); None where that is not known."""
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,3 +36,14 @@ class ModelAvailability:
 
     def __bool__(self) -> bool:
         return self.status == "available"
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimit:
+    """How much of a text an embedding model reads: `tokens`, its marks of begin and end not counted.
+
+    count: the tokens of a text as the model has them, to be asked by any thread; None where nobody here can tell.
+    """
+
+    tokens: int
+    count: Callable[[str], float] | None = None

@@ -70,7 +70,8 @@ class VectorStoreFile(WireModel):
     """A file in a store. Its id is the file's own. Times are Unix seconds.
 
     usage_bytes: of text and vectors, 0 until it is completed. Ours: chunks_total, None until the file is cut, and
-    chunks_done, which have been embedded; filename; attempts, how often its work was begun.
+    chunks_done, which have been embedded; chunks_truncated, whose end the embedding model does not read, so that no
+    vector tells of it; filename; attempts, how often its work was begun.
     Source: https://platform.openai.com/docs/api-reference/vector-stores-files/file-object
     """
 
@@ -86,6 +87,7 @@ class VectorStoreFile(WireModel):
     filename: str | None = None
     chunks_total: int | None = None
     chunks_done: int | None = None
+    chunks_truncated: int | None = None
     attempts: int | None = None
 
 

@@ -14,7 +14,7 @@ from stack.registry.discovery import import_module
 from stack.registry.spec import ProviderSpec
 
 PROTOCOLS = {"files": "FileStore", "inference": "Inference", "safety": "Safety", "vector_io": "VectorIO"}
-OPTIONAL = frozenset({"rerank"})  # a provider that was written before there was such a call still loads
+OPTIONAL = frozenset({"rerank", "text_limit"})  # a provider that was written before there were such calls still loads
 FACTORIES = ("get_adapter_impl", "get_provider_impl")  # Llama Stack's names for a module-level factory
 
 

@@ -18,12 +18,14 @@ from stack.apis.inference import (
     ModelAvailability,
     RerankRequest,
     RerankResponse,
+    TextLimit,
 )
 from stack.apis.models import ModelType
 from stack.apis.wire import Reply, ReplyMeta, Stream, WireRequest
 from stack.errors import InvalidRequest, NotFound, ProviderBug, StackError, Unsupported, UpstreamError
 from stack.routing.instance import Instance
 from stack.routing.routes import Routes
+from stack.routing.text_limits import text_limit
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -68,6 +70,9 @@ class InferenceRouter(Inference):
             return ModelAvailability("absent", error.message)
         except StackError as error:
             return ModelAvailability("unknown", error.message)
+
+    async def text_limit(self, model: str) -> TextLimit | None:
+        return await text_limit(self.routes, model)
 
     async def _ask(self, request: R, wanted: ModelType, ask: Callable[[Inference, R], Awaitable[A]]) -> A:
         target = await self.routes.resolve(request.model)

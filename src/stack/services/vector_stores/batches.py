@@ -15,6 +15,7 @@ from stack.apis.vector_store_files import (
 )
 from stack.apis.vector_stores import FileCounts, Page
 from stack.errors import NotFound, shortened
+from stack.services.vector_stores.embedding import Embedder
 from stack.services.vector_stores.file_rows import page_of_files
 from stack.services.vector_stores.files import StoreFiles
 from stack.services.vector_stores.pages import page_of
@@ -33,11 +34,18 @@ class FileBatches:
     """The batches of one stack."""
 
     def __init__(
-        self, registry: Registry, stores: Stores, files: StoreFiles, worker: Worker, clock: Callable[[], float]
+        self,
+        registry: Registry,
+        stores: Stores,
+        files: StoreFiles,
+        embedder: Embedder,
+        worker: Worker,
+        clock: Callable[[], float],
     ) -> None:
         self._registry = registry
         self._stores = stores
         self._files = files
+        self._embedder = embedder
         self._worker = worker
         self._clock = clock
 
@@ -45,6 +53,7 @@ class FileBatches:
         """Add all files or, where one is not there, none. Raises: NotFound naming the file."""
         store = await self._stores.usable(store_id)
         each = request.each()
+        limit = await self._embedder.limit(store.embedding_model)
         name = "file_ids[{}]" if request.files is None else "files[{}].file_id"
         adding = await self._files.adding(each, [name.format(index) for index in range(len(each))])
         batch_id, now = new_id(PREFIX), int(self._clock())
@@ -54,7 +63,7 @@ class FileBatches:
             add = "INSERT INTO batches (id, store_id, created_at) VALUES (?, ?, ?)"
             connection.execute(add, (batch_id, store.id, now))
             for add_one in adding:
-                file = add_one(connection, store)
+                file = add_one(connection, store, limit)
                 connection.execute("INSERT INTO batch_files VALUES (?, ?)", (batch_id, file.seq))
             return _batch(connection, store.id, batch_id)
 

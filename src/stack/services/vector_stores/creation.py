@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stack.apis.ids import new_id
+from stack.apis.inference import TextLimit
 from stack.apis.vector_stores import VectorStore, VectorStoreCreateRequest
 from stack.config.vector_stores import DeclaredStore
 from stack.errors import Conflict, InvalidRequest, StackError, Unsupported, UpstreamTimeout
@@ -46,9 +47,12 @@ class Creation:
         self._default_provider_id = default_provider_id
 
     async def create(
-        self, request: VectorStoreCreateRequest, then: Callable[[Connection, StoreRecord], None] = lambda *_: None
+        self,
+        request: VectorStoreCreateRequest,
+        then: Callable[[Connection, StoreRecord, TextLimit | None], object] = lambda *_: None,
     ) -> VectorStore:
-        """Make a store in the engine, then in the registry; `then` writes in the same transaction as the latter.
+        """Make a store in the engine, then in the registry; `then` writes in the same transaction as the latter, and is
+        told how much of a text the store's model reads.
 
         What goes wrong undoes it. Raises: RequestError naming the field, ProviderUnavailable, UpstreamError.
         """
@@ -73,10 +77,11 @@ class Creation:
             metric=request.metric or "cosine",
             params=request.params or {},
         )
-        await self._make(record, then)
+        limit = await self._embedder.limit(model)
+        await self._make(record, lambda connection, made: then(connection, made, limit))
         return await self._registry.shown(replace(record, phase="live"))
 
-    async def _make(self, record: StoreRecord, then: Callable[[Connection, StoreRecord], None]) -> None:
+    async def _make(self, record: StoreRecord, then: Callable[[Connection, StoreRecord], object]) -> None:
         database = await self._registry.database()
 
         def begin(connection: Connection) -> None:

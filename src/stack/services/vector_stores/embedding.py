@@ -9,9 +9,17 @@ from array import array
 from collections.abc import Sequence
 
 from stack.apis.embeddings import EmbeddingsRequest
-from stack.apis.inference import Inference
+from stack.apis.inference import Inference, TextLimit
 from stack.config.vector_stores import EmbeddingChoice
-from stack.errors import BadUpstreamReply, InvalidRequest, NotFound, ProviderUnavailable, RequestError, shortened
+from stack.errors import (
+    BadUpstreamReply,
+    InvalidRequest,
+    NotFound,
+    ProviderUnavailable,
+    RequestError,
+    StackError,
+    shortened,
+)
 from stack.services.vector_stores.records import StoreRecord
 
 _PROBE = "How long is a vector?"
@@ -40,6 +48,13 @@ class Embedder:
             )
             raise ProviderUnavailable(message, code="vector_store_unavailable") from error
         return vectors
+
+    async def limit(self, model: str) -> TextLimit | None:
+        """How much of a text a model reads, where that is known."""
+        try:
+            return await self._inference.text_limit(model) if model else None
+        except StackError:  # whoever embeds will tell
+            return None
 
     async def choose(self, model: str | None, dimension: int | None) -> tuple[str, int, bool]:
         """Model and dimension of a new store, and whether the model must be asked for that dimension.

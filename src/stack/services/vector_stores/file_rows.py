@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from stack.apis.chunking import ChunkingStrategy
+from stack.apis.chunking import StaticChunking
 from stack.apis.files import FileObject
 from stack.apis.vector_store_files import FileListRequest
 from stack.errors import NotFound, shortened
@@ -24,7 +24,7 @@ INSERT INTO files (store_id, file_id, filename, created_at, status, attributes, 
 VALUES (?, ?, ?, ?, 'in_progress', ?, ?, ?)
 ON CONFLICT DO UPDATE SET status = 'in_progress', usage_bytes = 0, attributes = excluded.attributes,
     chunk_size = excluded.chunk_size, chunk_overlap = excluded.chunk_overlap, error_code = NULL, error_message = NULL,
-    chunks_total = NULL, chunks_done = 0, attempts = 0
+    chunks_total = NULL, chunks_done = 0, chunks_truncated = 0, attempts = 0
 """
 
 
@@ -47,11 +47,11 @@ def add_file(
     store_id: str,
     file: FileObject,
     attributes: dict[str, Attribute] | None,
-    strategy: ChunkingStrategy,
+    sizes: StaticChunking,
     now: float,
 ) -> FileRecord:
     """Add a file and note its work; one that is there, or on its way, with the same settings stays as it is."""
-    sizes, written = strategy.sizes, json.dumps(attributes or {}, sort_keys=True)
+    written = json.dumps(attributes or {}, sort_keys=True)
     known = find_file(connection, store_id, file.id)
     if known is not None and known.status in ("completed", "in_progress"):
         same = (known.attributes, known.chunk_size, known.chunk_overlap)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from stack.apis.chunking import ChunkingStrategy, StaticChunking
 from stack.apis.files import FileObject
+from stack.apis.models import TextLimit
 from stack.apis.vector_io import VectorIO
 from stack.apis.vector_store_files import (
     FileAttachRequest,
@@ -22,6 +22,8 @@ from stack.apis.vector_stores import Page
 from stack.config.vector_stores import IngestionConfig
 from stack.errors import Conflict, InvalidRequest, NotFound
 from stack.services.files import FilesService
+from stack.services.vector_stores.cutting import usual_sizes
+from stack.services.vector_stores.embedding import Embedder
 from stack.services.vector_stores.file_rows import add_file, get_file, page_of_files, set_file
 from stack.services.vector_stores.pages import page_of
 from stack.services.vector_stores.records import FileRecord, StoreRecord
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from apsw import Connection
 
 T = TypeVar("T")
+
+Adding = Callable[["Connection", StoreRecord, TextLimit | None], FileRecord]
+"""Adds a file to a store whose model reads so much of a text, within somebody's transaction."""
 
 READ_AT_ONCE = 500  # chunks
 
@@ -46,6 +51,7 @@ class StoreFiles:
         stores: Stores,
         files: FilesService,
         vector_io: VectorIO,
+        embedder: Embedder,
         worker: Worker,
         clock: Callable[[], float],
         config: IngestionConfig,
@@ -54,30 +60,26 @@ class StoreFiles:
         self._stores = stores
         self._files = files
         self._vector_io = vector_io
+        self._embedder = embedder
         self._worker = worker
         self._clock = clock
-        sizes = StaticChunking(
-            max_chunk_size_tokens=config.default_chunk_size_tokens,
-            chunk_overlap_tokens=config.default_chunk_overlap_tokens,
-        )
-        self._auto = ChunkingStrategy(type="static", static=sizes)
+        self._config = config
 
     async def attach(self, store_id: str, request: FileAttachRequest) -> VectorStoreFile:
         """Add a file; its work goes on after this. Raises: NotFound, InvalidRequest for an expired store."""
         store = await self._stores.usable(store_id)
         (adding,) = await self.adding([request], ["file_id"])
+        limit = await self._embedder.limit(store.embedding_model)
 
         def write(connection: Connection) -> FileRecord:
             check_live(connection, store_id)
-            return adding(connection, store)
+            return adding(connection, store, limit)
 
         record = await self._write(write)
         self._worker.wake()
         return record.shown()
 
-    async def adding(
-        self, requests: Sequence[FileAttachRequest], params: Sequence[str]
-    ) -> list[Callable[[Connection, StoreRecord], FileRecord]]:
+    async def adding(self, requests: Sequence[FileAttachRequest], params: Sequence[str]) -> list[Adding]:
         """What adds these files to a store, once all are known to be there; `params` are their fields' names.
 
         Raises: NotFound naming the field.
@@ -87,12 +89,16 @@ class StoreFiles:
             for request, param in zip(requests, params, strict=True)
         ]
 
-    def _adding(self, request: FileAttachRequest, file: FileObject) -> Callable[[Connection, StoreRecord], FileRecord]:
-        asked = request.chunking_strategy
-        strategy = self._auto if asked is None or asked.type == "auto" else asked
-        return lambda connection, store: add_file(
-            connection, store.id, file, request.attributes, strategy, self._clock()
-        )
+    def _adding(self, request: FileAttachRequest, file: FileObject) -> Adding:
+        def add(connection: Connection, store: StoreRecord, limit: TextLimit | None) -> FileRecord:
+            asked = request.chunking_strategy
+            sizes = asked.static if asked is not None else None
+            return add_file(
+                *(connection, store.id, file, request.attributes, sizes or usual_sizes(self._config, limit)),
+                now=self._clock(),
+            )
+
+        return add
 
     async def _file(self, file_id: str, param: str) -> FileObject:
         try:

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stack.apis.models import TextLimit
 from stack.apis.vector_io import EmbeddedChunk, VectorIO
 from stack.errors import NotFound, ParseFailed
 from stack.services.chunking import TextChunk, chunk
 from stack.services.files import FilesService
 from stack.services.parsing import ParsedDocument, parse
+from stack.services.vector_stores.cutting import counting, truncated
 from stack.services.vector_stores.embedding import Embedder
 from stack.services.vector_stores.file_rows import find_file, set_file
 from stack.services.vector_stores.records import FileRecord, StoreRecord, chunk_id
@@ -25,6 +27,7 @@ from stack.services.vector_stores.work import Job, LeaseLost
 
 if TYPE_CHECKING:
     from apsw import Connection
+    from structlog.typing import FilteringBoundLogger
 
 EMBEDDED_AT_ONCE = 64  # texts in one request
 REQUESTS_AT_ONCE = 4
@@ -43,6 +46,7 @@ class Ingestion:
         vector_io: VectorIO,
         embedder: Embedder,
         folder: Callable[[], Path],
+        log: FilteringBoundLogger,
     ) -> None:
         self._registry = registry
         self._stores = stores
@@ -50,6 +54,7 @@ class Ingestion:
         self._vector_io = vector_io
         self._embedder = embedder
         self._folder = folder
+        self._log = log
 
     async def ingest(self, job: Job) -> None:
         """Do the job and end it. Raises: ParseFailed, StackError, LeaseLost."""
@@ -57,11 +62,13 @@ class Ingestion:
         file = await database.write(lambda connection: self._begin(connection, job))
         store = await self._stores.usable(job.store_id)
         document = await self._read(file)
-        pieces = await asyncio.to_thread(chunk, document, file.strategy)
+        limit = await self._embedder.limit(store.embedding_model)
+        pieces = await asyncio.to_thread(chunk, document, file.strategy, counting(limit))
         if not pieces:
             raise ParseFailed("the file holds no text", code="invalid_file")
+        cut = self._truncated(job, store, pieces, limit)
         vectors = await self._embed(job, store, pieces)
-        await database.write(lambda connection: self._expect(connection, job, len(pieces)))
+        await database.write(lambda connection: self._expect(connection, job, len(pieces), cut))
         await self._store(store, file, document, pieces, vectors)
         surplus = [chunk_id(file.file_id, number) for number in range(len(pieces), file.chunks_stored)]
         if surplus:
@@ -87,6 +94,14 @@ class Ingestion:
             async for part in parts:
                 await asyncio.to_thread(os.write, number, part)
             return await parse(path, file.filename, mimetypes.guess_type(file.filename)[0])
+
+    def _truncated(self, job: Job, store: StoreRecord, pieces: Sequence[TextChunk], limit: TextLimit | None) -> int:
+        """How many chunks are longer than the store's model reads; where some are, the log says so."""
+        cut = truncated(pieces, limit)
+        if cut and limit is not None:
+            about = {"store": job.store_id, "file": job.file_id, "model": store.embedding_model}
+            self._log.warning("chunks longer than the model reads", **about, chunks=cut, tokens=limit.tokens)
+        return cut
 
     async def _embed(self, job: Job, store: StoreRecord, pieces: Sequence[TextChunk]) -> list[array[float]]:
         vectors: list[array[float]] = []
@@ -126,10 +141,11 @@ class Ingestion:
             lambda connection: set_file(connection, _held(connection, job), chunks_total=total, chunks_done=done)
         )
 
-    def _expect(self, connection: Connection, job: Job, total: int) -> None:
+    def _expect(self, connection: Connection, job: Job, total: int, cut: int) -> None:
         """Note which chunks may be in the engine from now on, so that whoever clears the file finds them all."""
         file = _held(connection, job)
-        set_file(connection, file, chunks_stored=max(total, file.chunks_stored), chunks_done=total)
+        stored = max(total, file.chunks_stored)
+        set_file(connection, file, chunks_stored=stored, chunks_done=total, chunks_truncated=cut)
 
     def _end(self, connection: Connection, job: Job, used: FileRecord, total: int, size: int) -> None:
         file = _held(connection, job)

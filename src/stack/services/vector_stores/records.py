@@ -22,7 +22,8 @@ STORE_COLUMNS = (
 )
 FILE_COLUMNS = (
     "files.seq, files.store_id, files.file_id, filename, files.created_at, status, usage_bytes, attributes, chunk_size,"
-    " chunk_overlap, error_code, error_message, chunks_total, chunks_done, chunks_stored, files.attempts"
+    " chunk_overlap, error_code, error_message, chunks_total, chunks_done, chunks_stored, files.attempts,"
+    " chunks_truncated"
 )
 
 
@@ -113,6 +114,7 @@ class FileRecord(NamedTuple):
     chunks_done: int
     chunks_stored: int
     attempts: int
+    chunks_truncated: int
 
     @property
     def strategy(self) -> ChunkingStrategy:
@@ -148,6 +150,7 @@ class FileRecord(NamedTuple):
             filename=self.filename,
             chunks_total=self.chunks_total,
             chunks_done=self.chunks_done,
+            chunks_truncated=self.chunks_truncated,
             attempts=self.attempts,
         )
 

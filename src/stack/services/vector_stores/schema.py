@@ -87,4 +87,7 @@ CREATE TABLE gone (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST,)
+# Chunks whose end the embedding model does not read.
+_SECOND = "ALTER TABLE files ADD COLUMN chunks_truncated INTEGER NOT NULL DEFAULT 0"
+
+MIGRATIONS = (_FIRST, _SECOND)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stack.apis.inference import Inference
+from stack.apis.inference import Inference, TextLimit
 from stack.apis.vector_store_files import FileAttachRequest
 from stack.apis.vector_stores import VectorStore, VectorStoreCreateRequest
 from stack.config.vector_stores import VectorStoresConfig
@@ -64,10 +64,10 @@ class VectorStores:
         def folder() -> Path:
             return storage.path(FOLDER)
 
-        ingestion = Ingestion(registry, stores, files, router, embedder, folder)
+        ingestion = Ingestion(registry, stores, files, router, embedder, folder, log)
         self._duties = Duties(registry, stores, router, ingestion, clock, ingesting.max_attempts)
-        self.files = StoreFiles(registry, stores, files, router, worker, clock, ingesting)
-        self.batches = FileBatches(registry, stores, self.files, worker, clock)
+        self.files = StoreFiles(registry, stores, files, router, embedder, worker, clock, ingesting)
+        self.batches = FileBatches(registry, stores, self.files, embedder, worker, clock)
         finder = Finder(stores, router, embedder, inference, config)
         self.search = Search(stores, finder, Rewriter(inference, config.rewrite_query_params))
         self.chunks = Chunks(stores, router, embedder, finder)
@@ -100,9 +100,9 @@ class VectorStores:
         ]
         adding = await self.files.adding(asked, [f"file_ids[{index}]" for index in range(len(asked))])
 
-        def then(connection: Connection, store: StoreRecord) -> None:
+        def then(connection: Connection, store: StoreRecord, limit: TextLimit | None) -> None:
             for add in adding:
-                add(connection, store)
+                add(connection, store, limit)
 
         made = await self._creation.create(request, then)
         self._worker.wake()

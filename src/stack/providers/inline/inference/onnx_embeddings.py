@@ -19,7 +19,7 @@ from pydantic import Field
 
 from stack.apis.embeddings import EmbeddingsRequest, EmbeddingsResponse
 from stack.apis.inference import Inference
-from stack.apis.models import Model, ModelAvailability
+from stack.apis.models import Model, ModelAvailability, TextLimit
 from stack.apis.wire import Reply, ReplyMeta
 from stack.errors import ConfigError, InvalidRequest, NotFound, ProviderUnavailable, UnsupportedParameter
 from stack.importing import one_at_a_time
@@ -133,6 +133,12 @@ class OnnxEmbeddings(Provider, Inference):
         if model == name:
             return ModelAvailability("available", "it is loaded")
         return ModelAvailability("absent", f"the model that is loaded is `{name}`")
+
+    async def text_limit(self, model: str) -> TextLimit | None:
+        loaded, _ = self._started()
+        if model != loaded.name:
+            return None
+        return TextLimit(loaded.max_tokens - loaded.tokenizer.marks, loaded.tokenizer.count)
 
     def _started(self) -> tuple[_Loaded, Batches]:
         if self._running is None:

@@ -28,6 +28,7 @@ class TextTokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self._max_characters = CHARACTERS_PER_TOKEN * max_tokens
+        self.marks: int = self._tokenizer.num_special_tokens_to_add(False)  # at the begin and end of every text
 
     def encode(self, texts: Sequence[str]) -> tuple[list[list[int]], list[int]]:
         """The ids of each text, cut at the limit, and the indexes of the texts that were cut."""
@@ -40,6 +41,11 @@ class TextTokenizer:
                 if encoding.overflowing or len(texts[index]) > self._max_characters:
                     cut.append(index)
         return rows, cut
+
+    def count(self, text: str) -> int:
+        """The tokens of a text of any length, special ones not counted."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return len(encoding) + sum(map(len, encoding.overflowing))
 
 
 def _load(folder: ModelFolder) -> Tokenizer:
