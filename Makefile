@@ -11,10 +11,10 @@ STARTER := $(VENV)/.starter-installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check codegen format engines bench soak fuzz clean
+.PHONY: help run test check codegen format engines bench bench-vectors soak fuzz clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
 
 run: $(BASE) $(STARTER)  ## serve the starter distribution on 127.0.0.1:8321
 	$(BIN)/stack run starter
@@ -43,6 +43,9 @@ bench: $(DEV) $(BENCH)  ## measure against the upstream itself, a naive proxy, a
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/upstream_clients.py
+
+bench-vectors: $(DEV)  ## measure the inline vector stores against their engines
+	$(BIN)/python benchmarks/vector_io.py
 
 soak: $(DEV)  ## ask 100,000 times, faults and all, and see that memory stays flat; kill -9 a writer 200 times
 	$(BIN)/python benchmarks/soak.py
