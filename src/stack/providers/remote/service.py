@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 import pydantic_core
 from pydantic import Field, SecretStr
@@ -17,6 +18,10 @@ from stack.providers.remote.upstream_errors import rejection, stream_error
 from stack.registry.spec import ProviderConfig
 
 ERROR_BYTES = 1 << 16
+AT_ONCE = 8  # calls for one request
+
+G = TypeVar("G")
+A = TypeVar("A")
 Authorize = Callable[[UpstreamRequest], Awaitable[str]]
 
 
@@ -87,3 +92,19 @@ class Service:
         if document.get("error"):  # some services say 200 and send an error object
             raise stream_error(self.provider_id, document["error"], credential)
         return document
+
+
+async def each_of(given: Iterable[G], ask: Callable[[G], Awaitable[A]]) -> list[A]:
+    """An answer for each, in their order, some asked for at a time; when one fails, the others are left."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: G) -> A:
+        async with room:
+            return await ask(item)
+
+    asking = [asyncio.ensure_future(one(item)) for item in given]
+    try:
+        return await asyncio.gather(*asking)
+    finally:
+        for task in asking:
+            task.cancel()
