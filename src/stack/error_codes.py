@@ -114,6 +114,12 @@ REQUESTS = (
         "The message names the nearest; `GET /v1/shields` lists all.",
     ),
     ErrorCode(
+        "unreadable_content",
+        400,
+        "A shield of the model cannot read a part of the request: an image, a file, speech, token ids.",
+        "Send it as text, or ask a model whose shields read it.",
+    ),
+    ErrorCode(
         "unsupported", 400, "The provider does not answer this kind of call.", "Ask a model of another provider."
     ),
     ErrorCode(

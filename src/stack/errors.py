@@ -282,6 +282,7 @@ class ContentBlocked(RequestError):
     """
 
     code = "content_filter"
+    trail: str = ""  # every verdict up to this one, as the header `x-stack-shields` tells them
 
     def __init__(
         self, message: str, *, shield_id: str, stage: str, categories: Mapping[str, float], param: str | None = None
@@ -290,7 +291,9 @@ class ContentBlocked(RequestError):
         self.shield_id = shield_id
         self.stage = stage
         self.categories = dict(categories)
-        self.trail = ""  # every verdict up to this one, as the header `x-stack-shields` tells them
+
+    def asked(self, provider_id: str, model: str, attempts: int) -> None:
+        super().asked(provider_id, model, 0 if self.stage == "input" else attempts)
 
     def envelope(self, request_id: str | None = None) -> dict[str, Any]:
         body = super().envelope(request_id)
@@ -308,6 +311,10 @@ class ShieldUnavailable(StackError):
     status = 503
     code = "shield_unavailable"
     retryable = True
+    trail: str = ""  # as of ContentBlocked
+
+    def headers(self) -> dict[str, str]:
+        return super().headers() | ({"x-stack-shields": self.trail} if self.trail else {})
 
 
 class ProviderUnavailable(StackError):

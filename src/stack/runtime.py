@@ -10,6 +10,7 @@ import structlog
 
 from stack.apis.inference import Inference, Model
 from stack.apis.safety import Safety
+from stack.apis.shields import Shield
 from stack.apis.vector_io import VectorIO
 from stack.config.models import secret_values
 from stack.errors import ProvidersFailed, SchemaTooNew, StackError
@@ -19,8 +20,12 @@ from stack.registry.spec import Deps, ProviderSpec
 from stack.routing.inference import InferenceRouter
 from stack.routing.instance import Instance
 from stack.routing.safety import SafetyRouter
+from stack.routing.shields.trail import Trail
 from stack.routing.vector_io import VectorIORouter
 from stack.services.files import FilesService
+from stack.services.guarding import guards_of
+from stack.services.safety import SafetyService
+from stack.services.shields import ShieldsService
 from stack.services.vector_stores import VectorStores
 from stack.storage import Storage
 
@@ -51,11 +56,21 @@ class Runtime:
             for entry in config.models
         ]
         # Routers exist before any provider, so that each can be handed all of them.
-        self.inference: Inference = InferenceRouter(self._of("inference"), registered, log)
-        self.safety: Safety = SafetyRouter(self._of("safety"))
+        shields = [
+            Shield(entry.shield_id, entry.provider_id, entry.provider_shield_id, entry.params)
+            for entry in config.shields
+        ]
+        safety = SafetyRouter(self._of("safety"), shields)
+        trail = Trail(log, config.safety.verdicts_kept)
+        self.safety: Safety = safety
+        self.inference: Inference = InferenceRouter(
+            self._of("inference"), registered, log, guards_of(config.models, safety, trail, log)
+        )
         vector_io = VectorIORouter(self._of("vector_io"))
         self.vector_io: VectorIO = vector_io
         self.storage = Storage(config.state_dir, durability=config.storage.durability)
+        self.shields = ShieldsService(shields, safety, self.storage, log)
+        self.safety_service = SafetyService(safety, self.shields, trail, config.safety.default_shield_id, log)
         self.files = FilesService(self._of("files"), self.storage, log)
         self.vector_stores = VectorStores(
             config.vector_stores, vector_io, self.inference, self.files, self.storage, log
@@ -78,14 +93,20 @@ class Runtime:
         if strict and failed:
             await self.stop()
             raise ProvidersFailed("\n".join(failed))
-        await self._start_services()
+        shield_problems = await self._start_services()
+        if strict and shield_problems:
+            await self.stop()
+            raise ProvidersFailed("\n".join(shield_problems))
         task = asyncio.create_task(self.inference.list_models())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start_services(self) -> None:
+    async def _start_services(self) -> list[str]:
+        """Why shields cannot be used."""
+        problems: list[str] = []
         try:
             if self.refusal is None:
+                problems = await self.shields.start()
                 await self.files.start()
                 await self.vector_stores.start()
         except SchemaTooNew as error:
@@ -93,6 +114,7 @@ class Runtime:
         if self.refusal is not None:
             await self.stop()
             raise self.refusal
+        return problems
 
     async def _start(self, instance: Instance[Any]) -> None:
         if instance.status == "failed":

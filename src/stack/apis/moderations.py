@@ -15,6 +15,9 @@ from stack.apis.shapes import Items, Map
 from stack.apis.wire import WireModel
 
 InputType = Literal["text", "image"]
+OpenAIModel = Literal[
+    "omni-moderation-latest", "omni-moderation-2024-09-26", "text-moderation-latest", "text-moderation-stable"
+]
 
 CATEGORIES = (
     "harassment",
@@ -31,6 +34,9 @@ CATEGORIES = (
     "violence",
     "violence/graphic",
 )
+
+
+_Some = Field(min_length=1, max_length=2048)
 
 
 class ModerationText(WireModel):
@@ -59,11 +65,12 @@ ModerationPart = Annotated[ModerationText | ModerationImage, Field(discriminator
 class ModerationRequest(WireModel):
     """What to judge: a text, several texts (a result each), or texts and images that belong together (one result).
 
-    model: the id of a shield; left out, or one of OpenAI's models that no shield is called by: the default shield.
+    model: the id of a shield, or what its provider calls it; left out, or the name of one of OpenAI's models that no
+    shield has: the default shield.
     """
 
-    input: str | Annotated[Items[str], Field(min_length=1)] | Annotated[Items[ModerationPart], Field(min_length=1)]
-    model: str | None = None
+    input: str | Annotated[Items[str], _Some] | Annotated[Items[ModerationPart], _Some]
+    model: OpenAIModel | str | None = None
 
 
 class ModerationCategories(WireModel):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -37,6 +37,8 @@ __all__ = [
     "Shield",
     "ShieldReport",
     "ShieldTraits",
+    "VerdictList",
+    "VerdictObject",
 ]
 
 Level = Literal["info", "warn", "error"]
@@ -143,7 +145,7 @@ class RunShieldRequest(WireModel):
     """Messages to check, in the shape of chat messages. params: Llama Stack's clients send an empty one."""
 
     shield_id: str
-    messages: Items[dict[str, Any]]
+    messages: Annotated[Items[dict[str, Any]], Field(min_length=1, max_length=2048)]
     params: dict[str, Any] | None = None
 
 
@@ -202,3 +204,28 @@ class RunShieldResponse(WireModel):
                 findings=findings,
             )
         )
+
+
+class VerdictObject(WireModel):
+    """What one shield said of one request or answer, without its text; ms is the time of all its `checks`."""
+
+    created: float
+    request_id: str
+    model: str
+    stage: Literal["input", "output"]
+    shield_id: str
+    provider_id: str
+    action: Literal["allow", "annotate", "mask", "error", "block"]
+    level: Level | None
+    category: str | None
+    score: float | None
+    categories: dict[str, float]
+    error: str | None
+    checks: int
+    ms: float
+
+
+class VerdictList(WireModel):
+    """The latest verdicts of one process, the newest first."""
+
+    data: Items[VerdictObject]

@@ -138,6 +138,10 @@ class Reply(Generic[T]):
         """This answer as a stream of one chunk, for callers who asked for a stream."""
         return Stream(chunk_type, self.meta, _once(b"data: " + as_chunk(self.body) + b"\n\n" + DONE))
 
+    def replaced(self, body: bytes) -> Reply[T]:
+        """This answer with another document."""
+        return Reply(self._value_type, self.meta, body=body)
+
     def renamed(self, model: str) -> Reply[T]:
         """This answer under the model id that the caller used."""
         return Reply(self._value_type, self.meta, body=replace_model(self.body, model))
@@ -188,6 +192,10 @@ class Stream(Generic[T]):
             # A generator that was never started runs none of its own clean-up: `close` does it.
             if self._close is not None:
                 await self._close()
+
+    def through(self, blocks: AsyncGenerator[bytes, None]) -> Stream[T]:
+        """This stream with other blocks, which are made from its own."""
+        return Stream(self._value_type, self.meta, blocks, self.aclose)
 
     def renamed(self, model: str) -> Stream[T]:
         """This stream under the model id that the caller used."""

@@ -13,8 +13,9 @@ from pydantic.fields import FieldInfo
 
 from stack.config.hints import Hint, describe
 from stack.config.load import parse_run_config
-from stack.config.models import ModelEntry, ProviderEntry, ProviderInstance, RunConfig, RunFile, secret_values
+from stack.config.models import ProviderEntry, ProviderInstance, RunConfig, RunFile, secret_values
 from stack.config.placeholders import Part, parse
+from stack.config.schema import ENTRIES
 from stack.config.source import Source
 from stack.config.typed import expand_scalar
 from stack.config.yaml import Node, Scalar, Section, Series
@@ -99,8 +100,8 @@ class _Explanation:
         for name, value in _filled(written, self._loaded):
             if name == "providers":
                 yield from self._providers()
-            elif name == "models":
-                yield from self._models()
+            elif name in ENTRIES:
+                yield from self._entries(name)
             else:
                 place = _Place(name, name)
                 yield from self._field(value, self._source.root.get(name), place, RunFile.model_fields[name])
@@ -129,13 +130,14 @@ class _Explanation:
             reason = instance.error.message if instance.error else ""
             yield Setting(*below, "not read", self._origin(node), self._redact(reason), "a mapping")
 
-    def _models(self) -> Iterator[Setting]:
-        place = _Place("models", "models")
-        for index, (section, path) in enumerate(self._source.sections(self._source.root.get("models"), place.path)):
-            off = [key for key in ("model_id", "provider_id") if self._is_off(section, key)]
+    def _entries(self, name: str) -> Iterator[Setting]:
+        model, keys = ENTRIES[name]
+        place = _Place(name, name)
+        for index, (section, path) in enumerate(self._source.sections(self._source.root.get(name), place.path)):
+            off = [key for key in keys if self._is_off(section, key)]
             if off:
-                yield self._off(section, off[0], path, ModelEntry)
-            elif entry := self._source.read(ModelEntry, section, path):
+                yield self._off(section, off[0], path, model)
+            elif entry := self._source.read(model, section, path):
                 yield from self._model(entry, section, place.item(index, entry))
 
     def _is_off(self, section: Section, key: str) -> bool:

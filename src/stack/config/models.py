@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from stack.apis.models import ModelType
+from stack.config.shields import ModelShields, SafetyConfig, ShieldEntry
 from stack.config.vector_stores import VectorStoresConfig
 from stack.config.yaml import Section
 from stack.errors import ConfigError
@@ -41,9 +42,7 @@ NOT_YET = frozenset(
         "quota",
         "registered_resources",
         "registry_refresh_interval_seconds",
-        "safety",
         "scoring_fns",
-        "shields",
         "telemetry",
         "tls_cafile",
         "tls_certfile",
@@ -127,6 +126,7 @@ class ModelEntry(ConfigModel):
     provider_model_id: str = Field("", description="What the provider calls it; the `model_id` if left out.")
     model_type: ModelType = Field("llm", description="What the model does.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Anything else that `/v1/models` shall tell.")
+    shields: ModelShields | None = Field(None, description="What guards it; left out: nothing.")
 
     def model_post_init(self, context: Any, /) -> None:
         self.provider_model_id = self.provider_model_id or self.model_id
@@ -154,6 +154,8 @@ class RunFile(ConfigModel):
     apis: list[str] = Field(default_factory=list, description="APIs to serve; left out: those that have `providers`.")
     providers: dict[str, list[Section]] = Field(description="The providers of each API.")
     models: list[Section] = Field(default_factory=list, description="Models by the ids that callers use.")
+    shields: list[Section] = Field(default_factory=list, description="Shields by the ids that callers and models use.")
+    safety: SafetyConfig = Field(default_factory=SafetyConfig, description="What holds for shields altogether.")
     vector_stores: VectorStoresConfig = Field(
         default_factory=VectorStoresConfig, description="What holds for vector stores, and which there are."
     )
@@ -184,6 +186,8 @@ class RunConfig:
     server: ServerConfig
     storage: StorageConfig = dataclasses.field(default_factory=StorageConfig)
     vector_stores: VectorStoresConfig = dataclasses.field(default_factory=VectorStoresConfig)
+    shields: list[ShieldEntry] = dataclasses.field(default_factory=list)
+    safety: SafetyConfig = dataclasses.field(default_factory=SafetyConfig)
     version: int = 2
 
     @property

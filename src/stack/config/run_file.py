@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from stack.config.models import ModelEntry, ProviderEntry, ProviderInstance, RunConfig, RunFile
 from stack.config.placeholders import expand, parse, variables
 from stack.config.report import Position, shown
+from stack.config.shield_uses import ShieldUses
+from stack.config.shields import ShieldEntry
 from stack.config.source import Source, Word
 from stack.config.typed import read_untyped, unset
 from stack.config.yaml import Node, Scalar, Section, Series
@@ -18,6 +20,7 @@ from stack.registry.discovery import load_config_class, specs
 from stack.registry.spec import API_NAMES, ProviderSpec
 
 MODELS_API = "inference"  # the API whose providers serve `models`
+SAFETY_API = "safety"  # the API whose providers run `shields`
 VECTORS_API = "vector_io"  # the API whose providers hold `vector_stores`
 
 
@@ -31,6 +34,7 @@ class RunFileReader:
         self._providers = providers.entries if isinstance(providers, Section) else {}
         self._first_uses: dict[tuple[str, str], tuple[str, int]] = {}
         self._off: dict[str, tuple[str, ...]] = {}
+        self._off_shields: dict[str, tuple[str, ...]] = {}
         self._unreadable_ids = False
         self._needs: list[tuple[ProviderSpec, Position, str]] = []
 
@@ -40,7 +44,9 @@ class RunFileReader:
         apis = self._apis(written)
         providers = {api: list(self._instances(api)) for api in self._providers if api in API_NAMES}
         self._check_needs(providers)
-        models = list(self._models())
+        shields = list(self._shields())
+        models = list(self._models(ShieldUses(self._source, self._ids("shields"), self._off_shields)))
+        self._check_default_shield()
         self._check_vector_stores()
         self._report.check()
         assert written is not None
@@ -53,6 +59,8 @@ class RunFileReader:
             written.server,
             written.storage,
             written.vector_stores,
+            shields,
+            written.safety,
         )
 
     def _apis(self, written: RunFile | None) -> list[str]:
@@ -152,7 +160,40 @@ class RunFileReader:
                     at, f"{path}.provider_type", f"`{spec.provider_type}` needs a provider of `{api}`{fix}"
                 )
 
-    def _models(self) -> Iterator[ModelEntry]:
+    def _shields(self) -> Iterator[ShieldEntry]:
+        for section, path in self._source.sections(self._source.root.get("shields"), "shields"):
+            shield_id, provider_id = (self._source.word(section.get(key)) for key in ("shield_id", "provider_id"))
+            if any(word and word.is_off for word in (shield_id, provider_id)):
+                self._off_shields |= _switched_off(section, shield_id)
+                continue
+            if shield_id:
+                self._check_first("shields", shield_id, f"{path}.shield_id")
+            entry = self._source.read(ShieldEntry, section, path)
+            if provider_id:
+                self._check_provider(provider_id, f"{path}.provider_id", SAFETY_API, "the shield")
+            elif entry:
+                self._choose_provider(entry, section, path)
+            if entry:
+                yield entry
+
+    def _choose_provider(self, entry: ShieldEntry, section: Section, path: str) -> None:
+        """The only provider of safety is that of a shield that names none."""
+        ids = self._ids(SAFETY_API)
+        if len(ids) == 1:
+            entry.provider_id = ids[0]
+        elif not self._unreadable_ids:
+            fix = f"name one of {quoted(ids)}" if ids else "there is no provider of `safety`: add one"
+            self._report.add(section.at, f"{path}.provider_id", f"required: {fix}")
+
+    def _check_default_shield(self) -> None:
+        section = self._source.root.get("safety")
+        node = section.get("default_shield_id") if isinstance(section, Section) else None
+        if (word := self._source.word(node)) and word.text and word.text not in self._ids("shields"):
+            near = nearest(word.text, self._ids("shields")) or self._ids("shields")
+            fix = f"did you mean {quoted(near)}?" if near else "add it under `shields`"
+            self._report.add(word.at, "safety.default_shield_id", f"no shield `{word.said}`: {fix}")
+
+    def _models(self, uses: ShieldUses) -> Iterator[ModelEntry]:
         for section, path in self._source.sections(self._source.root.get("models"), "models"):
             model_id, provider_id = (self._source.word(section.get(key)) for key in ("model_id", "provider_id"))
             if any(word and word.is_off for word in (model_id, provider_id)):
@@ -161,6 +202,7 @@ class RunFileReader:
                 self._check_first("models", model_id, f"{path}.model_id")
             if provider_id:
                 self._check_provider(provider_id, f"{path}.provider_id", MODELS_API, "the model")
+            uses.check(section, path)
             if entry := self._source.read(ModelEntry, section, path):
                 yield entry
 
@@ -176,8 +218,12 @@ class RunFileReader:
             if (provider_id := self._source.word(store.get("provider_id"))) and provider_id.text:
                 self._check_provider(provider_id, f"{path}.provider_id", VECTORS_API, "the store")
 
+    def _ids(self, kind: str) -> list[str]:
+        """The ids met so far: of the providers of an API, of models, of shields."""
+        return [name for known, name in self._first_uses if known == kind]
+
     def _check_provider(self, word: Word, path: str, api: str, who: str) -> None:
-        ids = [provider_id for known, provider_id in self._first_uses if known == api]
+        ids = self._ids(api)
         if word.text in ids or self._unreadable_ids:
             return
         if names := self._off.get(word.text):
@@ -201,3 +247,11 @@ def _switch_of(node: Node | None) -> dict[str, tuple[str, ...]]:
     parts = parse(node.text)
     names = tuple(dict.fromkeys(variables(parts)))
     return {expand(parts, dict.fromkeys(names, "set"), []): names} if names else {}
+
+
+def _switched_off(section: Section, shield_id: Word | None) -> dict[str, tuple[str, ...]]:
+    """The shield that an entry would give, and the variables that it lacks."""
+    if shield_id is None or shield_id.is_off:
+        return _switch_of(section.get("shield_id"))
+    names = next(iter(_switch_of(section.get("provider_id")).values()), ())
+    return {shield_id.text: names}

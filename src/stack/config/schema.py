@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
 from stack.config.models import ModelEntry, ProviderEntry, RunFile
+from stack.config.shields import ShieldEntry
 from stack.errors import ConfigError
 from stack.registry.discovery import find_spec, load_config_class, specs
 from stack.registry.spec import API_NAMES, ProviderSpec
@@ -30,7 +31,10 @@ _TEXTS: dict[str, Schema] = {
     "number": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$"},
     "boolean": {"enum": ["true", "True", "TRUE", "false", "False", "FALSE", "yes", "no", "on", "off", "1", "0", 1, 0]},
 }
-ENTRIES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {"models": (ModelEntry, ("model_id", "provider_id"))}
+ENTRIES: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
+    "models": (ModelEntry, ("model_id", "provider_id")),
+    "shields": (ShieldEntry, ("shield_id", "provider_id")),
+}
 _LIMITS = ("minLength", "maxLength", "pattern")
 
 

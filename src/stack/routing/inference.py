@@ -22,9 +22,11 @@ from stack.apis.inference import (
 )
 from stack.apis.models import ModelType
 from stack.apis.wire import Reply, ReplyMeta, Stream, WireRequest
-from stack.errors import InvalidRequest, NotFound, ProviderBug, StackError, Unsupported, UpstreamError
+from stack.errors import InvalidRequest, NotFound, ProviderBug, StackError, UpstreamError
 from stack.routing.instance import Instance
+from stack.routing.rerank import rerank
 from stack.routing.routes import Routes
+from stack.routing.shields.guard import Guards
 from stack.routing.text_limits import text_limit
 
 if TYPE_CHECKING:
@@ -37,9 +39,14 @@ class InferenceRouter(Inference):
     """Picks the provider by the model's id, and answers under the id that the caller used."""
 
     def __init__(
-        self, instances: Sequence[Instance[Inference]], registered: Sequence[Model], log: FilteringBoundLogger
+        self,
+        instances: Sequence[Instance[Inference]],
+        registered: Sequence[Model],
+        log: FilteringBoundLogger,
+        guards: Guards | None = None,
     ) -> None:
         self.routes = Routes(instances, registered, log)
+        self._guards = guards
 
     async def openai_chat_completion(
         self, request: ChatCompletionRequest
@@ -55,7 +62,7 @@ class InferenceRouter(Inference):
         return await self._ask(request, "embedding", lambda provider, sent: provider.openai_embeddings(sent))
 
     async def rerank(self, request: RerankRequest) -> Reply[RerankResponse]:
-        return await self._ask(request, "rerank", _rerank)
+        return await self._ask(request, "rerank", rerank)
 
     async def list_models(self) -> list[Model]:
         """Every model that can be named, under the ids that callers use."""
@@ -86,6 +93,8 @@ class InferenceRouter(Inference):
         attempts = 0
         try:
             provider, sent = instance.answer(), request.for_model(target.provider_model_id)
+            if self._guards is not None:
+                provider = self._guards.around(provider, request.model, instance.provider_id, target.provider_model_id)
             attempts = 1
             answer = await ask(provider, sent)
         except StackError as error:
@@ -101,12 +110,6 @@ class InferenceRouter(Inference):
         answer.meta.provider_id = answer.meta.provider_id or instance.provider_id
         answer.meta.upstream_model = answer.meta.upstream_model or target.provider_model_id
         return answer.renamed(request.model)
-
-
-async def _rerank(provider: Inference, request: RerankRequest) -> Reply[RerankResponse]:
-    if getattr(provider, "rerank", None) is None:  # one of somebody else, older than the call
-        raise Unsupported("reranking is not supported by this provider")
-    return await provider.rerank(request)
 
 
 class _Answer(Protocol):

@@ -17,6 +17,7 @@ class SafetyRouter(Safety):
     def __init__(self, instances: Sequence[Instance[Safety]], shields: Iterable[Shield] = ()) -> None:
         self.instances = {instance.provider_id: instance for instance in instances}
         self._shields = {shield.shield_id: shield for shield in shields}
+        self._traits: dict[str, ShieldTraits] = {}  # asked for at every check
 
     def shields(self) -> list[Shield]:
         """Every shield."""
@@ -33,15 +34,19 @@ class SafetyRouter(Safety):
 
     def place(self, shield: Shield) -> None:
         """From now on there is this shield, in place of one with the same id."""
+        self._traits.pop(shield.shield_id, None)
         self._shields[shield.shield_id] = shield
 
     def displace(self, shield_id: str) -> None:
         """Forget a shield."""
+        self._traits.pop(shield_id, None)
         self._shields.pop(shield_id, None)
 
     async def describe_shield(self, shield: Shield) -> ShieldTraits:
-        found, provider = self._target(shield)
-        return await provider.answer().describe_shield(found)
+        if (traits := self._traits.get(shield.shield_id)) is None:
+            found, instance = self._target(shield)
+            traits = self._traits[shield.shield_id] = await instance.answer().describe_shield(found)
+        return traits
 
     async def run_shield(self, shield: Shield, messages: Sequence[CheckedMessage]) -> ShieldReport:
         found, instance = self._target(shield)

@@ -19,6 +19,7 @@ from stack.server.files import file_endpoints
 from stack.server.metrics import Meter
 from stack.server.readiness import Readiness
 from stack.server.requests import REQUEST_ID, Gate
+from stack.server.safety import safety_endpoints
 from stack.server.schemas import (
     HealthObject,
     ModelList,
@@ -129,6 +130,7 @@ def rest_app(runtime: Runtime, gate: Gate, meter: Meter, readiness: Readiness) -
         *file_endpoints(runtime.files, gate),
         *vector_store_endpoints(runtime.vector_stores, gate),
         *vector_io_endpoints(runtime.vector_stores, gate),
+        *safety_endpoints(runtime.safety_service, gate),
     ]
 
     def add(method: str, prefix: str, path: str, endpoint: Callable[..., Any], tag: str, shown: bool) -> None:

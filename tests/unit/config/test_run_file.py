@@ -112,7 +112,7 @@ def test_a_model_that_cannot_be_served(problems, entry: str, message: str):
         ("providers: {inference: [a]}", "1:25: providers.inference[0]: must be a mapping"),
         ("providers: [a]", "1:12: providers: must be a mapping"),
         ("version: 3\nproviders: {}", "1:10: version: must be `2`"),
-        ("safety: []\nproviders: {}", "1:1: safety: `safety` is not supported by this version"),
+        ("quota: []\nproviders: {}", "1:1: quota: `quota` is not supported by this version"),
         ("vector_stores: []\nproviders: {}", "1:16: vector_stores: must be a mapping"),
         (
             "vector_stores: {default_provider_id: pg}\nproviders: {}",

@@ -22,6 +22,7 @@ from stack.cli import main
 from stack.config.explain import explain, selected
 from stack.config.load import parse_run_config
 from stack.config.models import AuthConfig, ModelEntry, ProviderEntry, RunFile, ServerConfig, StorageConfig
+from stack.config.shields import ModelShields, SafetyConfig, ShieldEntry, ShieldUse
 from stack.config.vector_stores import (
     DeclaredStore,
     EmbeddingChoice,
@@ -168,6 +169,7 @@ def test_the_links_of_a_guide_lead_somewhere(guide: str):
     "model",
     [
         *(RunFile, ProviderEntry, ModelEntry, StorageConfig, ServerConfig, AuthConfig),
+        *(ShieldEntry, ShieldUse, ModelShields, SafetyConfig),
         *(VectorStoresConfig, EmbeddingChoice, RewriteConfig, RetrievalConfig, IngestionConfig, DeclaredStore),
     ],
 )

@@ -1,0 +1,206 @@
+"""Running shields together, each with its time limit, and what follows from what they find."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from stack.apis.context import request_context
+from stack.apis.safety import CheckedMessage, Finding, Safety, ShieldReport
+from stack.apis.shields import Shield, ShieldTraits
+from stack.errors import ContentBlocked, InvalidRequest, ShieldUnavailable, StackError
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+Stage = Literal["input", "output"]
+Taken = Literal["allow", "annotate", "mask", "error", "block"]
+UNREADABLE = "unreadable_content"
+AT_ONCE = 8  # questions to one shield for one request
+
+_running: ContextVar[frozenset[str]] = ContextVar("stack_running_shields", default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A shield at one place of a model.
+
+    action: what a violation leads to; a finding that nobody can place blocks instead of being masked. on_error: what
+    passes if the shield does not answer within `timeout_s`.
+    """
+
+    shield: Shield
+    action: Literal["block", "mask", "annotate"] = "block"
+    on_error: Literal["block", "allow"] = "block"
+    timeout_s: float = 10.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one shield said of some messages: a report, or why there is none."""
+
+    use: Use
+    report: ShieldReport = field(default_factory=ShieldReport)
+    error: StackError | None = None
+    ms: float = 0.0
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """The findings for which nothing passes."""
+        if not self.report.violates or self.use.action == "annotate":
+            return []
+        every = self.use.action == "block"
+        return [found for found in self.report.findings if every or found.start is None or found.end is None]
+
+    @property
+    def masking(self) -> list[Finding]:
+        """The findings whose text is replaced."""
+        masks = self.report.violates and self.use.action == "mask"
+        return list(self.report.findings) if masks else []
+
+    @property
+    def categories(self) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        for found in self.report.findings:
+            scores[found.category] = max(found.score, scores.get(found.category, 0.0))
+        return scores
+
+    @property
+    def taken(self) -> Taken:
+        """What this leads to."""
+        if self.error is not None:
+            return "error" if self.use.on_error == "allow" else "block"
+        if self.blocking:
+            return "block"
+        if self.masking:
+            return "mask"
+        return "annotate" if self.report.findings else "allow"
+
+
+class Checks:
+    """The shields at one place of a model."""
+
+    def __init__(self, safety: Safety, uses: Sequence[Use], stage: Stage, log: FilteringBoundLogger) -> None:
+        self.uses = uses
+        self.stage = stage
+        self._safety = safety
+        self._log = log
+
+    async def traits(self) -> list[ShieldTraits]:
+        """What each shield says of itself; of one that cannot, that nothing is known. Raises: ShieldUnavailable."""
+        return [(await self._traits(use)) or ShieldTraits(window_chars=1) for use in self.uses]
+
+    async def run(
+        self, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage] = (), *, independent: bool = False
+    ) -> list[Outcome]:
+        """Ask every shield, all at the same time; an outcome each, in their order.
+
+        about: what was said before, for shields that want to know; findings in it do not count. independent: messages
+        that are no conversation, each to be judged by itself. Raises: InvalidRequest for images that one does not read.
+        """
+        return list(await asyncio.gather(*(self._ask(use, messages, about, independent) for use in self.uses)))
+
+    async def _traits(self, use: Use) -> ShieldTraits | None:
+        try:
+            return await self._safety.describe_shield(use.shield)
+        except StackError as error:
+            if use.on_error == "allow":
+                return None
+            raise unavailable(use, error) from error
+
+    async def _ask(
+        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], independent: bool
+    ) -> Outcome:
+        clock = asyncio.get_running_loop().time
+        began, deadline = clock(), request_context.get().deadline
+        limit = began + use.timeout_s
+        try:
+            async with asyncio.timeout_at(limit if deadline is None else min(limit, deadline)):
+                report = await self._report(use, messages, about, independent)
+            return Outcome(use, report, ms=(clock() - began) * 1000)
+        except TimeoutError:
+            reason: StackError = ShieldUnavailable(f"it did not answer within {use.timeout_s:g} seconds")
+        except StackError as error:
+            if error.code == UNREADABLE:
+                raise
+            reason = error
+        except Exception as error:  # a shield's own bug: nothing passes for it
+            self._log.exception("shield failed", shield=use.shield.shield_id)
+            reason = ShieldUnavailable(f"it failed with {type(error).__name__}")
+        return Outcome(use, error=reason, ms=(clock() - began) * 1000)
+
+    async def _report(
+        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], independent: bool
+    ) -> ShieldReport:
+        shield_id = use.shield.shield_id
+        if shield_id in _running.get():
+            raise ShieldUnavailable(f"`{shield_id}` asks a model that it guards itself: give it another model")
+        traits = await self._safety.describe_shield(use.shield)
+        if not traits.reads_images:
+            if any(message.images for message in messages):
+                said = f"the shield `{shield_id}` of this model reads text alone: send no images"
+                raise InvalidRequest(said, code="unreadable_content")
+            about = [replace(message, images=()) for message in about]
+        token = _running.set(_running.get() | {shield_id})
+        try:
+            if traits.wants_conversation and (independent or about):
+                return await self._each(use, messages, about)
+            return await self._safety.run_shield(use.shield, messages)
+        finally:
+            _running.reset(token)
+
+    async def _each(
+        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage]
+    ) -> ShieldReport:
+        """A report of messages that are judged one by one, some at a time."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(message: CheckedMessage) -> ShieldReport:
+            async with room:
+                return await self._safety.run_shield(use.shield, [*about, message])
+
+        reports = await asyncio.gather(*map(one, messages))
+        found = tuple(
+            replace(finding, message=index)
+            for index, report in enumerate(reports)
+            for finding in report.findings
+            if finding.message == len(about)
+        )
+        gravest = max(reports, key=lambda report: report.violates, default=ShieldReport())
+        return replace(gravest, findings=found)
+
+
+def refusal(outcomes: Sequence[Outcome], stage: Stage, param: str | None = None) -> StackError | None:
+    """Why nothing passes, if so: what a shield found comes before what kept another from looking."""
+    for outcome in outcomes:
+        if outcome.blocking:
+            what = "request" if stage == "input" else "answer"
+            names = ", ".join(f"`{name}`" for name in outcome.categories)
+            told = outcome.report.user_message
+            said = f"the shield `{outcome.use.shield.shield_id}` objects to the {what}: {names}"
+            return ContentBlocked(
+                f"{said} ({told})" if told else said,
+                shield_id=outcome.use.shield.shield_id,
+                stage=stage,
+                categories=outcome.categories,
+                param=param,
+            )
+    for outcome in outcomes:
+        if outcome.error is not None and outcome.use.on_error == "block":
+            return outcome.error if _is_callers_fault(outcome.error) else unavailable(outcome.use, outcome.error)
+    return None
+
+
+def unavailable(use: Use, error: StackError) -> ShieldUnavailable:
+    """A shield that could not be asked, and why."""
+    return ShieldUnavailable(
+        f"the shield `{use.shield.shield_id}` cannot check this, so it does not pass: {error.message}"
+    )
+
+
+def _is_callers_fault(error: StackError) -> bool:
+    """A shield that cannot judge such input (too long, an odd image) says so by exactly this class."""
+    return type(error) is InvalidRequest
