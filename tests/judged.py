@@ -16,6 +16,12 @@ PHRASE = "the blue falcon"
 KEY = "canary-5b1d/key+of=the service"
 # What each needs to be told besides where its service is.
 SETTINGS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "bedrock": lambda url: {
+        "endpoint_url": url,
+        "guardrail_id": "gr1",
+        "access_key_id": "AKIDEXAMPLE",
+        "secret_access_key": KEY,
+    },
     "openai-moderation": lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
     "passthrough": lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
 }

@@ -13,6 +13,12 @@ PROVIDERS: tuple[Row, ...] = (
         "Llama Guard, or any model that follows its prompt: the hazards of MLCommons.",
         needs=("inference",),
     ),
+    inline(
+        "pii",
+        "Personal data, proved by check digits: cards, accounts, national numbers, phones, mail, addresses of hosts.",
+        packages=("google-re2>=1.1", "phonenumberslite>=9.0", "python-stdnum>=2.0"),
+    ),
+    remote("bedrock", "Guardrails of Amazon Bedrock, which tell what they mask.", packages=("botocore>=1.36",)),
     remote("openai-moderation", "OpenAI's moderations of texts and images, which cost nothing."),
     remote("passthrough", "Shields of another stack, asked with the caller's own credentials."),
 )
