@@ -119,3 +119,48 @@ def _values(assignments: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         return {name: yaml.safe_load(text) for name, text in assignments}
     except yaml.YAMLError as error:
         raise click.UsageError(f"a value is no YAML: {error}") from error
+
+
+@provider.command()
+@click.argument("name")
+@click.option("--api", default="inference", show_default=True, metavar="API", help="What it answers.")
+@click.option("--kind", default="remote", show_default=True, metavar="remote|inline", help="Where it computes.")
+@click.option("--external", is_flag=True, help="A package of its own, `stack-provider-NAME`, instead of a file here.")
+@click.option("--description", metavar="TEXT", help="One sentence about it.")
+@click.option("--base-url", metavar="URL", help="With `remote`: where its service is.")
+@click.option("--output-dir", metavar="DIR", type=FOLDER, help="Folder to write in; by default this one.")
+def new(
+    name: str,
+    api: str,
+    kind: str,
+    external: bool,
+    description: str | None,
+    base_url: str | None,
+    output_dir: Path | None,
+) -> None:
+    """Write a provider called NAME, with tests that pass at once.
+
+    In a checkout of this repository: the module, its row, its tests, and what is generated from them. With
+    `--external`: a package with an entry point, tests, a README and CI, that knows this repository by name only.
+    """
+    from stack.scaffold import writing
+    from stack.scaffold.naming import named
+
+    naming = named(name, api, kind)
+    said = (description or f"{naming.class_name}: say here what it is").rstrip(".") + "."
+    address = base_url or f"https://api.{naming.name}.example/v1"
+    start = (output_dir or Path()).absolute()
+    if external:
+        folder = start / naming.package
+        files = writing.external(naming, said, address)
+        writing.write(folder, files)
+    else:
+        folder = writing.repository(start)
+        files = writing.in_tree(folder, naming, said, address)
+        writing.write(folder, files, replace=(f"{writing.REGISTRY}/{api}.py",))
+        writing.generate(folder)
+    writing.tidy(folder, files)
+    for path in files:
+        click.echo(f"wrote `{folder / path}`", err=True)
+    tests = folder if external else folder / next(path for path in files if path.startswith("tests/"))
+    click.echo(f"python -m pytest {tests}")
