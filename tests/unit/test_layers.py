@@ -21,7 +21,7 @@ ORDER = (
     "registry",
     "config routing venv",
     "distribution",
-    "services build",
+    "services build upgrade",
     "runtime",
     "server console doctor",
     "client",

@@ -18,6 +18,7 @@ from stack.cli.doctor import doctor
 from stack.cli.listing import list_apis, list_distributions, list_providers
 from stack.cli.provider import provider
 from stack.cli.run import run
+from stack.cli.upgrade import upgrade
 from stack.cli.vector_stores import vector_stores
 from stack.errors import ConfigError, ProvidersFailed, SchemaTooNew, StackError
 from stack.version import __version__
@@ -66,6 +67,7 @@ for _command in (
     provider,
     restore,
     run,
+    upgrade,
     vector_stores,
 ):
     main.add_command(_command)
