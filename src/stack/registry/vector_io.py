@@ -20,6 +20,12 @@ PROVIDERS: tuple[Row, ...] = (
         checked="engine",
     ),
     remote(
+        "milvus",
+        "Chunks in Milvus: HNSW, IVF or exact search, filters and BM25 in the engine; checked on `milvus-lite`.",
+        checked="stand-in",
+        packages=("pymilvus>=2.6",),
+    ),
+    remote(
         "pgvector",
         "Chunks in Postgres: HNSW, IVFFlat or exact search, filters and words in the same tables.",
         checked="engine",

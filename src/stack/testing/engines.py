@@ -25,7 +25,7 @@ from stack.testing.http import HOST
 from stack.testing.server_process import POLL_S, TAIL, ServerFailed, free_port
 
 INSTALL = "python -m stack.testing.engines"
-PACKAGES = {"chroma": "chromadb==1.5.9", "milvus-lite": "milvus-lite==3.2.2"}
+PACKAGES = {"chroma": ("chromadb==1.5.9",), "milvus-lite": ("milvus-lite==3.2.2", "pymilvus==3.0.2")}
 MEGABYTES = 370  # of each
 
 
@@ -44,7 +44,7 @@ def install(program: str) -> Path:
     try:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--only-binary", ":all:", PACKAGES[program]], check=True)  # noqa: S603
+        subprocess.run([*pip, "--only-binary", ":all:", *PACKAGES[program]], check=True)  # noqa: S603
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -54,7 +54,7 @@ def install(program: str) -> Path:
 def _folder(program: str) -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     root = Path(os.environ.get("STACK_TEST_ENGINES") or Path(cache) / "stack" / "test-engines")
-    return root / PACKAGES[program].replace("==", "-")
+    return root / "-".join(PACKAGES[program]).replace("==", "-")
 
 
 class EngineServer:
