@@ -22,8 +22,10 @@ SETTINGS: dict[str, Callable[[str], dict[str, Any]]] = {
         "access_key_id": "AKIDEXAMPLE",
         "secret_access_key": KEY,
     },
+    "nvidia": lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
     "openai-moderation": lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
     "passthrough": lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
+    "sambanova": lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
 }
 MINE = Shield("mine")
 

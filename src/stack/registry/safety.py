@@ -19,6 +19,8 @@ PROVIDERS: tuple[Row, ...] = (
         packages=("google-re2>=1.1", "phonenumberslite>=9.0", "python-stdnum>=2.0"),
     ),
     remote("bedrock", "Guardrails of Amazon Bedrock, which tell what they mask.", packages=("botocore>=1.36",)),
+    remote("nvidia", "NeMo Guardrails, or NVIDIA's content safety models."),
     remote("openai-moderation", "OpenAI's moderations of texts and images, which cost nothing."),
     remote("passthrough", "Shields of another stack, asked with the caller's own credentials."),
+    remote("sambanova", "Llama Guard on SambaNova's RDU chips."),
 )

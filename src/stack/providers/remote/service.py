@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import pydantic_core
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 
+from stack.apis.chat import ChatCompletion
 from stack.apis.context import request_context
 from stack.apis.wire import JSON
 from stack.errors import StackError
@@ -81,6 +82,16 @@ class Service:
             own_key = own is not None and authorize is None
             raise rejection(self.provider_id, response, said, model, credential, own_key=own_key)
         return self._object(await response.read(), credential)
+
+    async def chat(self, base_url: str, model: str, messages: Sequence[object], max_tokens: int) -> str:
+        """What a model says, without chance. Raises: UpstreamError."""
+        body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": max_tokens}
+        document = await self.post(f"{base_url.rstrip('/')}/chat/completions", body, model=model)
+        try:
+            answer = ChatCompletion.model_validate(document)
+        except ValidationError as error:
+            raise self.upstream.bad("sent an answer that is no chat completion") from error
+        return (answer.choices[0].message.content or "") if answer.choices else ""
 
     def _object(self, body: bytes, credential: str | None) -> dict[str, Any]:
         try:
