@@ -16,7 +16,8 @@ import os
 from stack import StackAsLibraryClient
 
 def test_it_answers(exchanges):
-    env = {"GROQ_API_KEY": "gsk-canary", "GROQ_BASE_URL": os.environ["BASE_URL"]}
+    state_dir = os.environ["STACK_STATE_DIR"]
+    env = {"GROQ_API_KEY": "gsk-canary", "GROQ_BASE_URL": os.environ["BASE_URL"], "STACK_STATE_DIR": state_dir}
     with StackAsLibraryClient("groq", env=env) as client:
         for text in os.environ["TEXTS"].split():
             said = [{"role": "user", "content": text}]

@@ -110,6 +110,7 @@ async def test_a_kill_at_any_moment_loses_nothing_acknowledged(seed: int, tmp_pa
         await asyncio.wait_for(child.wait(), pause)
     child.send_signal(signal.SIGKILL)
     acknowledged = (first + await child.stdout.read()).decode().split()
+    await child.wait()
     store = await started(folder)
     listed = {each.file_id for each in await store.list_files()}
     assert set(acknowledged) <= listed

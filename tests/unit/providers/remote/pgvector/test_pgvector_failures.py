@@ -133,6 +133,7 @@ async def test_a_killed_process_leaves_whole_inserts(seed: int, postgres: Postgr
         await asyncio.wait_for(child.wait(), random.Random(seed).uniform(0, 0.2))
     child.kill()
     acknowledged = (first + await child.stdout.read()).split()
+    await child.wait()
     provider = await make_provider(db_schema=schema)
     count = await provider.count_chunks("vs_killed")
     assert count % 50 == 0
