@@ -18,6 +18,11 @@ PROVIDERS: tuple[Row, ...] = (
         "Personal data, proved by check digits: cards, accounts, national numbers, phones, mail, addresses of hosts.",
         packages=("google-re2>=1.1", "phonenumberslite>=9.0", "python-stdnum>=2.0"),
     ),
+    inline(
+        "secrets",
+        "Keys, tokens and passwords, by the forms and checksums that their issuers give them.",
+        packages=("google-re2>=1.1",),
+    ),
     remote("bedrock", "Guardrails of Amazon Bedrock, which tell what they mask.", packages=("botocore>=1.36",)),
     remote("nvidia", "NeMo Guardrails, or NVIDIA's content safety models."),
     remote("openai-moderation", "OpenAI's moderations of texts and images, which cost nothing."),

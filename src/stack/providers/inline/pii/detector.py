@@ -9,13 +9,11 @@ from functools import partial
 
 from stack.apis.safety import Finding
 from stack.apis.shields import ShieldTraits
-from stack.errors import InvalidRequest
 from stack.providers.inline.pii.entities import CONTEXT_AFTER, CONTEXT_BEFORE, NAMED, Entity
 from stack.providers.inline.text_shield.folding import Folded
 from stack.providers.inline.text_shield.patterns import Compiled, PatternSet, Span, spans
-from stack.providers.inline.text_shield.scanning import bounded, scan
+from stack.providers.inline.text_shield.scanning import Budget, bounded, scan
 
-MAX_CHECKS = 100_000  # of numbers in one text, each some 50 us; a text with more is refused
 _NEVER = r"[^\x00-\x{10ffff}]"
 _PART_OF_MORE = re.compile(rb"(?:[A-Za-z0-9_+]|[A-Za-z0-9][-./])$")
 _GOES_ON = re.compile(rb"[A-Za-z0-9_@]|[-./][0-9]")
@@ -37,11 +35,10 @@ class PiiDetector:
         self.traits = ShieldTraits(window_chars=longest + CONTEXT_BEFORE)
 
     def findings(self, text: str) -> Iterator[Finding]:
-        left = iter(range(MAX_CHECKS))
         window = self.traits.window_chars
-        return bounded(scan(text, window, partial(self._find, left)), window)
+        return bounded(scan(text, window, partial(self._find, Budget())), window)
 
-    def _find(self, left: Iterator[int], view: Folded) -> Iterator[Finding]:
+    def _find(self, budget: Budget, view: Folded) -> Iterator[Finding]:
         """What is found in one piece; of several readings of the same characters, the surest."""
         kept: Finding | None = None
         words = dict(self._contexts.occurring(view.text.casefold().encode(errors="replace")))
@@ -49,7 +46,7 @@ class PiiDetector:
             each
             for index, pattern in self._patterns.occurring(view.data)
             if index in words or self._entities[index].score >= self._threshold
-            for each in self._of(_Sought(self._entities[index], pattern, words.get(index)), view, left)
+            for each in self._of(_Sought(self._entities[index], pattern, words.get(index)), view, budget)
         ]
         for each in sorted(found, key=_place):
             if kept is None or _place(each)[0] >= _place(kept)[1]:
@@ -61,14 +58,14 @@ class PiiDetector:
         if kept is not None:
             yield kept
 
-    def _of(self, sought: _Sought, view: Folded, left: Iterator[int]) -> Iterator[Finding]:
+    def _of(self, sought: _Sought, view: Folded, budget: Budget) -> Iterator[Finding]:
         """What is found of one entity."""
         name = sought.entity.name
-        for start, end in spans(sought.pattern, view.data, lambda span: self._accepted(sought, view, span, left)):
+        for start, end in spans(sought.pattern, view.data, lambda span: self._accepted(sought, view, span, budget)):
             score = self._score(sought, view, (start, end))
             yield Finding(f"pii/{name}", score, start=start, end=end, replacement=f"[{name.upper()}]")
 
-    def _accepted(self, sought: _Sought, view: Folded, span: Span, left: Iterator[int]) -> Span | None:
+    def _accepted(self, sought: _Sought, view: Folded, span: Span, budget: Budget) -> Span | None:
         """As much of a match as counts. Raises: InvalidRequest after MAX_CHECKS."""
         start, end = span
         if _PART_OF_MORE.search(view.data, max(0, start - 2), start):
@@ -80,9 +77,7 @@ class PiiDetector:
             return None
         if sought.entity.name == "email" and _CREDENTIALS.search(view.data, max(0, start - 100), start):
             return None
-        if next(left, None) is None:
-            message = f"a text holds more than {MAX_CHECKS} numbers that look like personal data: split it"
-            raise InvalidRequest(message, param="messages")
+        budget.spend()
         end = start + sought.entity.check(view.data[start:end].decode("latin-1"))
         if end == start or _GOES_ON.match(view.data, end):
             return None

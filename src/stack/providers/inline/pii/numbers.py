@@ -26,6 +26,17 @@ _ISSUERS: tuple[tuple[int, int, tuple[int, ...]], ...] = (
     (6304, 6304, (16,)),
 )
 _ISSUED = re.compile("|".join(str(first) for low, high, _ in _ISSUERS for first in range(low, high + 1)))
+# Source: the IBAN registry of SWIFT, release 99.
+_IBAN_LENGTHS = {
+    code: length
+    for length, codes in {
+        15: "NO", 16: "BE", 18: "DK FI FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+    }.items()
+    for code in codes.split()
+}  # fmt: skip
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
@@ -44,7 +55,15 @@ def luhn(digits: str) -> bool:
 
 def iban(written: str) -> int:
     """How much of what is written is an account's number: the country's length and form, and the rest of 97."""
-    return next((end for end, number in _beginnings(written, 15) if _mod_97(number) and _account(number)), 0)
+    length = _IBAN_LENGTHS.get(written[:2].upper(), 0)
+    return next(
+        (
+            end
+            for end, number in _beginnings(written, 15)
+            if len(number) == length and _mod_97(number) and _account(number)
+        ),
+        0,
+    )
 
 
 def _beginnings(written: str, least: int) -> Iterator[tuple[int, str]]:

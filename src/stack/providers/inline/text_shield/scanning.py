@@ -6,10 +6,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from stack.apis.safety import Finding
+from stack.errors import InvalidRequest
 from stack.providers.inline.text_shield.folding import Folded, fold
 
 MAX_FINDINGS = 500  # in one message; with more, all of it is objected to, so that time stays bounded
+MAX_CHECKS = 100_000  # of candidates in one text, each up to some 50 us; a text with more is refused
 _STEP = 32_768
+
+
+class Budget:
+    """How many candidates of one text may still be checked."""
+
+    def __init__(self) -> None:
+        self._left = MAX_CHECKS
+
+    def spend(self) -> None:
+        """One check more. Raises: InvalidRequest after MAX_CHECKS."""
+        self._left -= 1
+        if self._left < 0:
+            message = f"a text holds more than {MAX_CHECKS} places that have to be checked one by one: split it"
+            raise InvalidRequest(message, param="messages")
 
 
 def scan(text: str, reach: int, find: Callable[[Folded], Iterable[Finding]]) -> Iterator[Finding]:
