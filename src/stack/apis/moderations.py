@@ -36,7 +36,7 @@ CATEGORIES = (
 )
 
 
-_Some = Field(min_length=1, max_length=2048)
+_Some = Field(min_length=1)
 
 
 class ModerationText(WireModel):
@@ -59,7 +59,7 @@ class ModerationImage(WireModel):
     image_url: ModerationImageUrl
 
 
-ModerationPart = Annotated[ModerationText | ModerationImage, Field(discriminator="type")]
+ModerationPart = ModerationText | ModerationImage
 
 
 class ModerationRequest(WireModel):

@@ -14,6 +14,7 @@ import httpx2
 import openai
 
 from stack.client.resources import AsyncInspect, AsyncProviders, Inspect, Providers
+from stack.client.safety import AsyncSafety, AsyncShields, Safety, Shields
 from stack.client.vector_io import AsyncVectorIO, VectorIO
 
 DEFAULT_URL = "http://127.0.0.1:8321"
@@ -67,6 +68,16 @@ class StackClient(openai.OpenAI):
         return Inspect(self)
 
     @cached_property
+    def safety(self) -> Safety:
+        """Checks by shields, and what they decided lately."""
+        return Safety(self)
+
+    @cached_property
+    def shields(self) -> Shields:
+        """The shields of the stack."""
+        return Shields(self)
+
+    @cached_property
     def vector_io(self) -> VectorIO:
         """Chunks of vector stores."""
         return VectorIO(self)
@@ -100,6 +111,16 @@ class AsyncStackClient(openai.AsyncOpenAI):
     def inspect(self) -> AsyncInspect:
         """Health, version and routes of the stack."""
         return AsyncInspect(self)
+
+    @cached_property
+    def safety(self) -> AsyncSafety:
+        """Checks by shields, and what they decided lately."""
+        return AsyncSafety(self)
+
+    @cached_property
+    def shields(self) -> AsyncShields:
+        """The shields of the stack."""
+        return AsyncShields(self)
 
     @cached_property
     def vector_io(self) -> AsyncVectorIO:

@@ -23,13 +23,13 @@ class SafetyRouter(Safety):
         """Every shield."""
         return list(self._shields.values())
 
-    def find(self, shield_id: str) -> Shield:
-        """A shield by its id. Raises: NotFound naming the nearest."""
+    def find(self, shield_id: str, param: str = "shield_id") -> Shield:
+        """A shield by its id, which the request says in `param`. Raises: NotFound naming the nearest."""
         if (found := self._shields.get(shield_id)) is None:
             known = nearest(shield_id, self._shields) or list(self._shields)[:3]
             hint = f"did you mean {quoted(known)}?" if known else "none is configured"
             message = f"the shield `{shortened(shield_id)}` does not exist: {hint}"
-            raise NotFound(message, param="shield_id", code="shield_not_found")
+            raise NotFound(message, param=param, code="shield_not_found")
         return found
 
     def place(self, shield: Shield) -> None:

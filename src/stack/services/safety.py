@@ -20,6 +20,7 @@ from stack.services.shields import ShieldsService
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+MOST_INPUTS = 2048  # of one request for moderation
 LONGEST_CHECK_S = 600.0  # where a request has no deadline of its own
 
 
@@ -58,6 +59,8 @@ class SafetyService:
 
     async def moderate(self, request: ModerationRequest) -> ModerationResponse:
         """OpenAI's moderations by a shield. Raises: NotFound, InvalidRequest, Unsupported, ShieldUnavailable."""
+        if not isinstance(request.input, str) and len(request.input) > MOST_INPUTS:
+            raise InvalidRequest(f"`input` has {len(request.input)} entries: send at most {MOST_INPUTS}", param="input")
         shield = await self._judge(request.model)
         use = Use(shield)
         try:
@@ -93,7 +96,7 @@ class SafetyService:
             if named := [shield for shield in shields.values() if shield.provider_shield_id == model]:
                 return named[0]
             if model not in get_args(OpenAIModel):
-                self._router.find(model)
+                self._router.find(model, param="model")
         if found := shields.get(self._default) or next(iter(shields.values()), None):
             return found
         raise NotFound("there is no shield: add one under `shields`", param="model", code="shield_not_found")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -114,13 +115,12 @@ class Checks:
     async def _ask(
         self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], independent: bool
     ) -> Outcome:
-        clock = asyncio.get_running_loop().time
-        began, deadline = clock(), request_context.get().deadline
-        limit = began + use.timeout_s
+        began, deadline = time.perf_counter(), request_context.get().deadline
+        limit = asyncio.get_running_loop().time() + use.timeout_s
         try:
             async with asyncio.timeout_at(limit if deadline is None else min(limit, deadline)):
                 report = await self._report(use, messages, about, independent)
-            return Outcome(use, report, ms=(clock() - began) * 1000)
+            return Outcome(use, report, ms=_since(began))
         except TimeoutError:
             reason: StackError = ShieldUnavailable(f"it did not answer within {use.timeout_s:g} seconds")
         except StackError as error:
@@ -130,7 +130,7 @@ class Checks:
         except Exception as error:  # a shield's own bug: nothing passes for it
             self._log.exception("shield failed", shield=use.shield.shield_id)
             reason = ShieldUnavailable(f"it failed with {type(error).__name__}")
-        return Outcome(use, error=reason, ms=(clock() - began) * 1000)
+        return Outcome(use, error=reason, ms=_since(began))
 
     async def _report(
         self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], independent: bool
@@ -171,6 +171,11 @@ class Checks:
         )
         gravest = max(reports, key=lambda report: report.violates, default=ShieldReport())
         return replace(gravest, findings=found)
+
+
+def _since(began: float) -> float:
+    """Milliseconds; the clock of some event loops is too coarse for them."""
+    return (time.perf_counter() - began) * 1000
 
 
 def refusal(outcomes: Sequence[Outcome], stage: Stage, param: str | None = None) -> StackError | None:
