@@ -57,9 +57,10 @@ def stored(name, state_dir):
     connection.load_extension(sqlite_vec.loadable_path())
     assert connection.execute("PRAGMA integrity_check").get == "ok"
     count = connection.execute("SELECT count FROM stores").get
-    for table in ("chunks_1", "vectors_1", "attributes_1", "words_1_docsize"):
+    vectors = connection.execute("SELECT vectors FROM stores").get
+    for table in ("chunks", vectors, "attributes", "words_docsize"):
         assert connection.execute(f"SELECT count(*) FROM {table}").get == count, table
-    found = Counter(chunk_id.split("/")[0] for (chunk_id,) in connection.execute("SELECT chunk_id FROM chunks_1"))
+    found = Counter(chunk_id.split("/")[0] for (chunk_id,) in connection.execute("SELECT chunk_id FROM chunks"))
     connection.close()
     return found
 

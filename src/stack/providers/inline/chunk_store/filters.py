@@ -23,7 +23,7 @@ def rows_that_pass(filter: ComparisonFilter | CompoundFilter, number: int) -> tu
     if len(parameters) > MAX_PARAMETERS:
         message = f"the filter holds {len(parameters)} keys and values: at most {MAX_PARAMETERS} are compared"
         raise InvalidRequest(message, param="filters")
-    return f"SELECT row FROM chunks_{number} WHERE {condition}", parameters
+    return f"SELECT row FROM chunks WHERE store = {number} AND {condition}", parameters
 
 
 def _condition(filter: ComparisonFilter | CompoundFilter, number: int) -> tuple[str, Parameters]:
@@ -59,7 +59,7 @@ def comparison(filter: ComparisonFilter, number: int) -> tuple[str, Parameters, 
         test = _ordered(_OPERATORS[positive], values[0])
     else:
         test = f"value IN ({', '.join('?' * len(values))})"
-    select = f"SELECT row FROM attributes_{number} WHERE key = ? AND {test}"
+    select = f"SELECT row FROM attributes WHERE store = {number} AND key = ? AND {test}"
     return select, [filter.key, *map(stored, values)], positive != filter.type
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from abc import ABC, abstractmethod
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stack.apis.vector_checks import check_chunks, check_query, check_same_store, check_store, unknown_store
 from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorIO, VectorQuery, VectorStoreSpec
-from stack.errors import ProviderUnavailable
+from stack.errors import ProviderUnavailable, StackError
 from stack.providers.inline.chunk_store import rows, schema
 from stack.providers.inline.chunk_store.filters import Parameters, rows_that_pass
 from stack.providers.inline.chunk_store.schema import StoreRow
@@ -26,16 +27,27 @@ Ranked = list[tuple[int, float]]
 """Rows and scores, best first."""
 
 
+# Of each connection, as far as it needs so much: an insert touches pages all over the indexes of a large store.
+CACHE_KIB = 16_000
+# Rows of a deleted store that are removed in one transaction, some 20 ms, and how long others may go first.
+SWEPT_AT_ONCE = 1_000
+SWEEP_PAUSE_S = 0.01
+
+
 class ChunkStore(Provider, VectorIO, ABC):
     """Each call is one read or one transaction of the database, in a thread of its own."""
 
     def __init__(self, config: Any, deps: Deps) -> None:
         super().__init__(config, deps)
         self._database: Database | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     @abstractmethod
-    def vectors_table(self, spec: VectorStoreSpec) -> str:
-        """SQL that makes `vectors_{number}`, with `rowid` and `embedding`. Raises: InvalidRequest for odd params."""
+    def vectors_table(self, spec: VectorStoreSpec) -> str | None:
+        """SQL that makes `vectors_{number}`, with `rowid` and `embedding`; None: they lie in the table that all share.
+
+        Raises: InvalidRequest for odd params.
+        """
 
     @abstractmethod
     def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked | None:
@@ -43,11 +55,24 @@ class ChunkStore(Provider, VectorIO, ABC):
 
     def set_up(self, connection: Connection) -> None:
         """Prepare a new connection."""
+        connection.pragma("cache_size", -CACHE_KIB)
 
     async def initialize(self) -> None:
         """Open the database. Raises: StorageError, SchemaTooNew."""
         name = database_name(self.deps.provider_id)
         self._database = await self.deps.storage.database(name, schema.MIGRATIONS, self.set_up)
+        self._sweep_soon()
+
+    async def shutdown(self) -> None:
+        """Leave off what is done beside the calls."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
+
+    async def settled(self) -> None:
+        """Wait until nothing is left to do beside the calls: for tests and measurements."""
+        if self._sweeping is not None:
+            await self._sweeping
 
     @property
     def database(self) -> Database:
@@ -73,6 +98,7 @@ class ChunkStore(Provider, VectorIO, ABC):
                 schema.drop_store(connection, existing)
 
         await self.database.write(drop)
+        self._sweep_soon()
 
     async def list_stores(self) -> list[VectorStoreSpec]:
         return [store.spec for store in await self.database.read(schema.read_stores)]
@@ -111,6 +137,20 @@ class ChunkStore(Provider, VectorIO, ABC):
 
     async def count_chunks(self, vector_store_id: str) -> int:
         return await self.database.read(lambda connection: existing_store(connection, vector_store_id).count)
+
+    def _sweep_soon(self) -> None:
+        """Remove what deleted stores left, also those of a process that was killed."""
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        try:
+            is_some_left = True
+            while is_some_left:
+                is_some_left = await self.database.write(lambda c: schema.remove_leaving(c, SWEPT_AT_ONCE))
+                await asyncio.sleep(SWEEP_PAUSE_S if is_some_left else 0)
+        except StackError as error:
+            self.deps.log.warning("deleted stores not swept", reason=error.message)
 
     def find(
         self, connection: Connection, vector_store_id: str, query: VectorQuery | KeywordQuery
@@ -163,9 +203,9 @@ def keyword_ranked(connection: Connection, store: StoreRow, query: KeywordQuery)
     if not (expression := match_expression(query.text)):
         return []
     clause, parameters = passing(query, store)
-    table = f"words_{store.number}"
     found = connection.execute(
-        f"SELECT rowid, -bm25({table}) FROM {table} WHERE {table} MATCH ?{clause} ORDER BY 2 DESC LIMIT ?",
-        (expression, *parameters, query.top_k),
+        "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? AND rowid >= ? AND rowid < ?"
+        f"{clause} ORDER BY 2 DESC LIMIT ?",
+        (expression, *store.rows, *parameters, query.top_k),
     )
     return [(row, score) for row, score in found]

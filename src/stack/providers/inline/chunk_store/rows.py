@@ -30,19 +30,19 @@ def insert(connection: Connection, store: StoreRow, chunks: Sequence[EmbeddedChu
     replaced = _remove(connection, store, [chunk.chunk_id for chunk in wanted]) if store.count else 0
     numbered = list(enumerate(wanted, store.next_row))
     connection.executemany(
-        f"INSERT INTO chunks_{n} VALUES (?, ?, ?, ?, ?)",
-        [(row, c.chunk_id, c.content, _text(c.metadata), _text(c.chunk_metadata)) for row, c in numbered],
+        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)",
+        [(row, n, c.chunk_id, c.content, _text(c.metadata), _text(c.chunk_metadata)) for row, c in numbered],
     )
     connection.executemany(
-        f"INSERT INTO vectors_{n} (rowid, embedding) VALUES (?, ?)",
+        f"INSERT INTO {store.vectors} (rowid, embedding) VALUES (?, ?)",
         [(row, c.embedding.tobytes()) for row, c in numbered],
     )
     connection.executemany(
-        f"INSERT INTO attributes_{n} VALUES (?, ?, ?)",
-        [(key, stored(value), row) for row, c in numbered for key, value in c.metadata.items()],
+        "INSERT INTO attributes VALUES (?, ?, ?, ?)",
+        [(n, key, stored(value), row) for row, c in numbered for key, value in c.metadata.items()],
     )
     connection.executemany(
-        f"INSERT INTO words_{n} (rowid, content) VALUES (?, ?)",
+        "INSERT INTO words (rowid, content) VALUES (?, ?)",
         [(row, indexed_text(c.content)) for row, c in numbered],
     )
     connection.execute(
@@ -65,19 +65,19 @@ def _remove(connection: Connection, store: StoreRow, chunk_ids: Sequence[str]) -
     n = store.number
     found: list[tuple[int, str]] = list(
         connection.execute(
-            f"SELECT row, metadata FROM chunks_{n} WHERE chunk_id IN (SELECT value FROM json_each(?))",
-            (_text(list(chunk_ids)),),
+            "SELECT row, metadata FROM chunks WHERE store = ? AND chunk_id IN (SELECT value FROM json_each(?))",
+            (n, _text(list(chunk_ids))),
         )
     )
     if not found:
         return 0
     connection.executemany(
-        f"DELETE FROM attributes_{n} WHERE key = ? AND value = ? AND row = ?",
-        [(key, stored(value), row) for row, metadata in found for key, value in _decode(metadata).items()],
+        "DELETE FROM attributes WHERE store = ? AND key = ? AND value = ? AND row = ?",
+        [(n, key, stored(value), row) for row, metadata in found for key, value in _decode(metadata).items()],
     )
     rows = [(row,) for row, _ in found]
-    for table, key in (("chunks", "row"), ("vectors", "rowid"), ("words", "rowid")):
-        connection.executemany(f"DELETE FROM {table}_{n} WHERE {key} = ?", rows)
+    for table, key in (("chunks", "row"), (store.vectors, "rowid"), ("words", "rowid")):
+        connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", rows)
     _tell_removed(connection, store, [row for row, _ in found])
     return len(found)
 
@@ -97,11 +97,10 @@ def _tell_removed(connection: Connection, store: StoreRow, rows: Sequence[int]) 
 
 def read(connection: Connection, store: StoreRow, rows: Sequence[int]) -> dict[int, EmbeddedChunk]:
     """Chunks by their rows."""
-    n = store.number
     found = connection.execute(
         "SELECT c.row, c.chunk_id, c.content, v.embedding, c.metadata, c.chunk_metadata"
-        f" FROM json_each(?) AS wanted CROSS JOIN chunks_{n} AS c ON c.row = wanted.value"
-        f" CROSS JOIN vectors_{n} AS v ON v.rowid = wanted.value",
+        " FROM json_each(?) AS wanted CROSS JOIN chunks AS c ON c.row = wanted.value"
+        f" CROSS JOIN {store.vectors} AS v ON v.rowid = wanted.value",
         (_text(list(rows)),),
     )
     return {row: _chunk(*columns) for row, *columns in found}
@@ -110,25 +109,25 @@ def read(connection: Connection, store: StoreRow, rows: Sequence[int]) -> dict[i
 def rows_of(connection: Connection, store: StoreRow, chunk_ids: Sequence[str]) -> list[int]:
     """Rows of those chunks that exist, in the order of their ids."""
     found = connection.execute(
-        f"SELECT c.row FROM json_each(?) AS wanted CROSS JOIN chunks_{store.number} AS c"
-        " ON c.chunk_id = wanted.value ORDER BY wanted.key",
-        (_text(list(chunk_ids)),),
+        "SELECT c.row FROM json_each(?) AS wanted CROSS JOIN chunks AS c"
+        " ON c.store = ? AND c.chunk_id = wanted.value ORDER BY wanted.key",
+        (_text(list(chunk_ids)), store.number),
     )
     return [row for (row,) in found]
 
 
 def vectors_after(connection: Connection, store: StoreRow, row: int) -> Iterator[tuple[int, bytes]]:
     """Rows above `row` with their embeddings, float32 little-endian, in order."""
-    sql = f"SELECT row, embedding FROM vectors_{store.number} WHERE row > ? ORDER BY row"
-    yield from connection.execute(sql, (row,))
+    first, end = store.rows
+    sql = "SELECT row, embedding FROM vectors WHERE row >= ? AND row < ? ORDER BY row"
+    yield from connection.execute(sql, (max(row + 1, first), end))
 
 
-def vectors_of(connection: Connection, store: StoreRow, rows: Iterable[int]) -> list[tuple[int, bytes]]:
+def vectors_of(connection: Connection, rows: Iterable[int]) -> list[tuple[int, bytes]]:
     """The embeddings of these rows, of those that exist."""
     return list(
         connection.execute(
-            f"SELECT v.row, v.embedding FROM json_each(?) AS wanted CROSS JOIN vectors_{store.number} AS v"
-            " ON v.row = wanted.value",
+            "SELECT v.row, v.embedding FROM json_each(?) AS wanted CROSS JOIN vectors AS v ON v.row = wanted.value",
             (_text(list(rows)),),
         )
     )

@@ -102,7 +102,7 @@ class Indexes:
         candidates = self._candidates(connection, store, wanted, query)
         if candidates is None:
             return None
-        found = rows.vectors_of(connection, store, candidates)
+        found = rows.vectors_of(connection, candidates)
         if not found:
             return []
         scores = exact_scores(store.spec, wanted, stacked(store, [blob for _, blob in found]))

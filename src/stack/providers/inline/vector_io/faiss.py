@@ -17,7 +17,7 @@ from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, Vecto
 from stack.errors import NotFound
 from stack.importing import one_at_a_time
 from stack.providers.inline.chunk_store.provider import ChunkStore, Ranked
-from stack.providers.inline.chunk_store.schema import PLAIN_VECTORS, StoreRow
+from stack.providers.inline.chunk_store.schema import StoreRow
 from stack.providers.inline.faiss_index.settings import IndexSettings, Kind, settings_of
 from stack.registry.spec import Deps, ProviderConfig
 
@@ -56,17 +56,18 @@ class Faiss(ChunkStore):
         self._indexes.load_soon()
 
     async def shutdown(self) -> None:
+        await super().shutdown()
         if self._indexes is not None:
             await self._indexes.close()
 
     async def settled(self) -> None:
-        """Wait until the indexes hold all that came so far and nothing is being built: for tests and measurements."""
+        """Wait until the indexes hold all that came so far, and nothing is being built or swept."""
+        await super().settled()
         assert self._indexes is not None
         await self._indexes.settled()
 
-    def vectors_table(self, spec: VectorStoreSpec) -> str:
+    def vectors_table(self, spec: VectorStoreSpec) -> None:
         settings_of(spec, self._settings)
-        return PLAIN_VECTORS
 
     def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked | None:
         assert self._indexes is not None

@@ -1,7 +1,7 @@
-"""Vectors in SQLite, found by scanning: sqlite-vec's own tables, beside text and attributes in one file.
+"""Vectors in SQLite, found by scanning: a table of sqlite-vec for each store, beside text and attributes in one file.
 
-Exact and small; a query takes as long as reading all vectors of its store, about a millisecond for each thousand of 384
-numbers. Source: https://github.com/asg017/sqlite-vec
+Exact and small, for some dozens of stores; a query takes as long as reading all vectors of its store, about a
+millisecond for each thousand of 384 numbers. Source: https://github.com/asg017/sqlite-vec
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ class SqliteVec(ChunkStore):
     def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked:
         metric = store.spec.metric
         clause, parameters = passing(query, store)
-        table = f"vectors_{store.number}"
         if metric != "inner_product" and query.top_k <= MAX_K:
             found = connection.execute(
-                f"SELECT rowid, distance FROM {table} WHERE embedding MATCH ? AND k = ?{clause} ORDER BY 2",
+                f"SELECT rowid, distance FROM {store.vectors} WHERE embedding MATCH ? AND k = ?{clause} ORDER BY 2",
                 (query.embedding, query.top_k, *parameters),
             )
         else:
             found = connection.execute(
-                f"SELECT rowid, {_DISTANCES[metric]} FROM {table} WHERE ?2 IS NOT NULL{clause} ORDER BY 2 LIMIT ?",
+                f"SELECT rowid, {_DISTANCES[metric]} FROM {store.vectors}"
+                f" WHERE ?2 IS NOT NULL{clause} ORDER BY 2 LIMIT ?",
                 (query.embedding, array("f", bytes(4 * store.spec.dimension)), *parameters, query.top_k),
             )
         return [(row, _score(metric, distance)) for row, distance in found]

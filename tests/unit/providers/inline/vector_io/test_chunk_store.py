@@ -45,18 +45,51 @@ async def test_processes_see_each_others_changes_at_once(name, provider, start):
         assert await provider.query_chunks("vs", NEAR) == []
 
 
-async def test_nothing_is_left_of_a_store_that_was_deleted(provider):
-    tables = await provider.database.read(table_names)
+TABLES = ("chunks", "vectors", "attributes", "words_docsize", "removed", "snapshots", "leaving")
+
+
+async def contents(provider):
+    """How many rows each table has, and the names of all tables."""
+
+    def look(connection):
+        counts = {table: connection.execute(f"SELECT count(*) FROM {table}").get for table in TABLES}
+        return counts, connection.execute("SELECT name FROM sqlite_schema ORDER BY name").fetchall()
+
+    return await provider.database.read(look)
+
+
+@pytest.mark.parametrize("at_once", [7, 1_000])
+async def test_nothing_is_left_of_a_store_that_was_deleted(at_once, provider, monkeypatch):
+    monkeypatch.setattr("stack.providers.inline.chunk_store.provider.SWEPT_AT_ONCE", at_once)
+    await provider.insert_chunks("vs", [chunk("kept", n=1)])
+    before = await contents(provider)
     await provider.create_store(VectorStoreSpec("gone", 3))
-    await provider.insert_chunks("gone", [chunk("a", n=1)])
-    await provider.delete_chunks("gone", ["a"])
+    await provider.insert_chunks("gone", [chunk(f"c{n}", n=n, text="x") for n in range(20)])
+    await provider.delete_chunks("gone", ["c0"])
     await provider.delete_store("gone")
-    assert await provider.database.read(table_names) == tables
-    assert await provider.database.read(lambda c: c.execute("SELECT count(*) FROM removed").get) == 0
+    await provider.settled()
+    assert await contents(provider) == before
+    assert ids(await provider.query_chunks("vs", KeywordQuery("text"))) == ["kept"]
 
 
-def table_names(connection):
-    return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema ORDER BY name")]
+async def test_what_a_killed_process_left_of_a_store_is_swept_later(name, run, monkeypatch):
+    monkeypatch.setattr("stack.providers.inline.chunk_store.provider.SWEEP_PAUSE_S", 3_600.0)
+    async with run(name) as before:
+        await before.create_store(VectorStoreSpec("gone", 3))
+        await before.insert_chunks("gone", [chunk(f"c{n}") for n in range(2_000)])
+        await before.delete_store("gone")
+    monkeypatch.undo()
+    async with run(name) as after:
+        await after.settled()
+        assert set((await contents(after))[0].values()) == {0}
+
+
+async def test_a_thousand_stores_leave_the_schema_as_it_is(start):
+    provider = await start("faiss")
+    before = (await contents(provider))[1]
+    for n in range(1_000):
+        await provider.create_store(VectorStoreSpec(f"vs{n}", 3))
+    assert (await contents(provider))[1] == before
 
 
 async def test_a_full_disk_is_told_and_nothing_half_is_stored(provider):
