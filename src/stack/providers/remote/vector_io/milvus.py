@@ -46,7 +46,7 @@ class Config(ProviderConfig):
         "MILVUS_COLLECTION_PREFIX",
         "stack",
         "Beginning of the collections' names; one for each deployment.",
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$",
+        pattern=r"^[A-Za-z0-9_]{1,64}$",
     )
     request_timeout_s: float = Field(60.0, gt=0, description="Longest wait for an answer, in seconds.")
     max_calls: int = Field(16, ge=1, le=1000, description="Calls of one process at one time.")
@@ -63,6 +63,10 @@ class Milvus(Provider, VectorIO):
         token = config.token.get_secret_value() if config.token else ""
         ca_file = str(config.ca_file) if config.ca_file else None
         place = Place(config.url, token, config.database, ca_file, config.request_timeout_s)
+        # Milvus takes no name that begins with a digit.
+        self._prefix = (
+            f"_{config.collection_prefix}" if config.collection_prefix[0].isdigit() else config.collection_prefix
+        )
         self._server = MilvusServer(deps.provider_id, place, config.max_calls)
 
     async def initialize(self) -> None:
@@ -102,7 +106,7 @@ class Milvus(Provider, VectorIO):
 
     async def list_stores(self) -> list[VectorStoreSpec]:
         names = await self._server.run(_collections)
-        ours = sorted(name for name in names if name.startswith(f"{self.config.collection_prefix}_"))
+        ours = sorted(name for name in names if name.startswith(f"{self._prefix}_"))
         found = await asyncio.gather(*map(self._told, ours))
         return [each for each in found if each is not None]
 
@@ -177,7 +181,7 @@ class Milvus(Provider, VectorIO):
             return None
 
     def _name(self, vector_store_id: str) -> str:
-        return collection_name(vector_store_id, self.config.collection_prefix, "_")
+        return collection_name(vector_store_id, self._prefix, "_")
 
 
 def _groups(chunk_ids: list[str]) -> Iterator[list[str]]:

@@ -84,6 +84,14 @@ async def test_the_deadline_of_a_request_ends_a_wait(make_provider: Any):
     assert raised.value.code == "deadline_exceeded"
 
 
+async def test_a_prefix_may_begin_with_a_digit_and_keeps_deployments_apart(make_provider: Any):
+    one, two = await make_provider(collection_prefix="1st"), await make_provider(collection_prefix="2nd")
+    await with_a_chunk(one)
+    assert [each.vector_store_id for each in await one.list_stores()] == [STORE]
+    assert await two.list_stores() == []
+    await one.delete_store(STORE)
+
+
 async def test_an_insert_of_more_than_one_call_takes_arrives(make_provider: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("stack.providers.remote.vector_io.milvus._MAX_CHUNKS", 64)
     provider = await make_provider()
