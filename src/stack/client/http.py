@@ -68,7 +68,7 @@ class StackClient(openai.OpenAI):
         return Inspect(self)
 
     @cached_property
-    def safety(self) -> Safety:
+    def safety(self) -> Safety:  # type: ignore[override]  # OpenAI's is about cases and alerts of its own service
         """Checks by shields, and what they decided lately."""
         return Safety(self)
 
@@ -113,7 +113,7 @@ class AsyncStackClient(openai.AsyncOpenAI):
         return AsyncInspect(self)
 
     @cached_property
-    def safety(self) -> AsyncSafety:
+    def safety(self) -> AsyncSafety:  # type: ignore[override]  # OpenAI's is about cases and alerts of its own service
         """Checks by shields, and what they decided lately."""
         return AsyncSafety(self)
 

@@ -15,6 +15,8 @@ from openai.types.chat import ChatCompletionChunk as OpenAIChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming as ChatParams
 from openai.types.completion_create_params import CompletionCreateParamsNonStreaming as CompletionParams
 from openai.types.embedding_create_params import EmbeddingCreateParams
+from openai.types.moderation_create_params import ModerationCreateParams
+from openai.types.moderation_create_response import ModerationCreateResponse
 from openai.types.vector_store import VectorStore as OpenAIVectorStore
 from openai.types.vector_store_create_params import VectorStoreCreateParams
 from openai.types.vector_store_deleted import VectorStoreDeleted as OpenAIVectorStoreDeleted
@@ -43,6 +45,7 @@ from stack.apis.inference import (
     EmbeddingsResponse,
 )
 from stack.apis.messages import OtherMessage
+from stack.apis.moderations import ModerationRequest, ModerationResponse
 from stack.apis.shapes import OtherType
 from stack.apis.vector_search import SearchRequest, SearchResult
 from stack.apis.vector_store_files import (
@@ -67,6 +70,8 @@ PAIRS = [
     (ChatCompletionRequest, ChatParams),
     (CompletionRequest, CompletionParams),
     (EmbeddingsRequest, EmbeddingCreateParams),
+    (ModerationRequest, ModerationCreateParams),
+    (ModerationResponse, ModerationCreateResponse),
     (ChatCompletion, OpenAIChatCompletion),
     (ChatCompletionChunk, OpenAIChatCompletionChunk),
     (Completion, OpenAICompletion),
@@ -106,6 +111,8 @@ DIFFERENCES = {
     (ChatCompletion, "choices[].message.reasoning_content"): THOUGHTS,
     (ChatCompletionChunk, "choices[].delta.reasoning"): THOUGHTS,
     (ChatCompletionChunk, "choices[].delta.reasoning_content"): THOUGHTS,
+    **{(ModerationResponse, f"results[].{name}"): OURS for name in ("provider_codes*", "user_message")},
+    (ModerationResponse, "results[].category_applied_input_types.*"): "shields may look at images for any category",
     (EmbeddingsResponse, "data[].embedding"): "a vector in base64 is text",
     **{(kind, "chunking_strategy*"): CHUNKING for kind in (VectorStoreCreateRequest, FileAttachRequest)},
     (FileBatchRequest, "chunking_strategy*"): CHUNKING,
