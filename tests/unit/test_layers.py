@@ -21,7 +21,7 @@ ORDER = (
     "registry",
     "config routing venv",
     "distribution",
-    "services build upgrade",
+    "services build scaffold upgrade",
     "runtime",
     "server console doctor",
     "client",

@@ -15,7 +15,7 @@ PREFIX = "stack-provider-"
 # Words that mean something else where a provider's name stands.
 RESERVED = frozenset(("all", "auto", "default", "inline", "none", "provider", "remote", "stack", "test", *API_NAMES))
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-_LONGEST = 40
+_LONGEST = 32
 
 
 @dataclass(frozen=True, slots=True)

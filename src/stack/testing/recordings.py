@@ -32,7 +32,7 @@ def endpoint_of(path: str) -> str:
 
 
 def passes_by(request: UpstreamRequest) -> bool:
-    """Whether recording and replay let it be: bytes of files, signed as S3 wants it, or what a check leads elsewhere."""
+    """Whether recording and replay let it be: bytes of files, signed as S3 wants it, or what a check leads away."""
     return "x-amz-date" in request.headers or LED in request.headers
 
 
