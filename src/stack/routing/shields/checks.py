@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from stack.apis.context import request_context
 from stack.apis.safety import CheckedMessage, Finding, Safety, ShieldReport
@@ -16,6 +16,8 @@ from stack.errors import ContentBlocked, InvalidRequest, ShieldUnavailable, Stac
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+T = TypeVar("T")
 
 Stage = Literal["input", "output"]
 Taken = Literal["allow", "annotate", "mask", "error", "block"]
@@ -81,6 +83,13 @@ class Outcome:
         return "annotate" if self.report.findings else "allow"
 
 
+async def together(asking: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of coroutines that run at the same time; one alone needs no task, which is most of its cost."""
+    if len(asking) == 1:
+        return [await asking[0]]
+    return list(await asyncio.gather(*asking))
+
+
 class Checks:
     """The shields at one place of a model."""
 
@@ -102,7 +111,7 @@ class Checks:
         about: what was said before, for shields that want to know; findings in it do not count. independent: messages
         that are no conversation, each to be judged by itself. Raises: InvalidRequest for images that one does not read.
         """
-        return list(await asyncio.gather(*(self._ask(use, messages, about, independent) for use in self.uses)))
+        return await together([self._ask(use, messages, about, independent) for use in self.uses])
 
     async def _traits(self, use: Use) -> ShieldTraits | None:
         try:

@@ -7,14 +7,13 @@ other text has followed, what it has so far is judged as it stands. Any other te
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
 from stack.apis.safety import CheckedMessage, Finding
 from stack.apis.wire import split_events
-from stack.routing.shields.checks import Checks, Outcome, refusal
+from stack.routing.shields.checks import Checks, Outcome, refusal, together
 from stack.routing.shields.events import Channel, Event, Path, Piece, Text, read_event
 from stack.routing.shields.texts import Mask, masks_of, merged
 from stack.routing.shields.trail import Verdict
@@ -86,7 +85,8 @@ class Window:
 
     async def _release(self, *, at_end: bool) -> bytes:
         due = [channel for channel in self._open.values() if self._is_due(channel, at_end)]
-        await asyncio.gather(*(self._judge(channel, at_end) for channel in due))
+        if due:
+            await together([self._judge(channel, at_end) for channel in due])
         leaving: list[bytes] = []
         while self._events and self._events[0].may_leave:
             leaving.append(self._events.popleft().released())
@@ -135,5 +135,7 @@ def _reached(outcome: Outcome, channel: Channel, limit: int) -> Outcome:
             return True
         return channel.base + found.start < limit and channel.base + found.end > channel.judged
 
+    if not outcome.report.findings:
+        return outcome
     findings = tuple(found for found in outcome.report.findings if counts(found))
     return replace(outcome, report=replace(outcome.report, findings=findings))
