@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from apsw import Connection
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+LEAST_FREE = 64 * 1024  # bytes: a log grows by less than that at a time
 
 
 def storage_error(error: BaseException, path: Path, connection: Connection | None = None) -> BaseException:
@@ -27,7 +29,7 @@ def storage_error(error: BaseException, path: Path, connection: Connection | Non
         return error
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return StorageBusy(f"the database `{path.name}` is locked by another process: try again in a moment")
-    if isinstance(error, apsw.FullError) or (connection is not None and _is_out_of_space(error, connection)):
+    if isinstance(error, apsw.FullError) or (connection is not None and _is_out_of_space(error, connection, path)):
         return _full(path)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError) or _is_short_read(error):
         return corrupt(path, str(error))
@@ -61,9 +63,11 @@ def _unavailable(path: Path, error: BaseException) -> StorageError:
     return StorageError(f"the database `{path.name}` cannot be used: {error}")
 
 
-def _is_out_of_space(error: BaseException, connection: Connection) -> bool:
+def _is_out_of_space(error: BaseException, connection: Connection, path: Path) -> bool:
     import apsw
 
+    if isinstance(error, apsw.SQLError):  # an extension tells nothing of what went wrong in tables of its own
+        return shutil.disk_usage(path.parent).free < LEAST_FREE
     return isinstance(error, apsw.IOError | apsw.CantOpenError) and connection.system_errno in _NO_SPACE
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
+from types import SimpleNamespace
 
+import apsw
 import pytest
 
 from stack.errors import StorageBusy, StorageCorrupt, StorageError, StorageFull
@@ -159,3 +162,10 @@ def test_only_what_may_pass_is_worth_another_try():
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(("free", "kind"), [(0, StorageFull), (1 << 30, apsw.SQLError)])
+def test_what_an_extension_hides_the_disk_tells(monkeypatch, tmp_path, free, kind):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    hidden = apsw.SQLError("Internal sqlite-vec error: Could not insert a new vector chunk")
+    assert type(storage_error(hidden, tmp_path / "a.db", apsw.Connection(""))) is kind

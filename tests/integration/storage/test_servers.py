@@ -1,0 +1,196 @@
+"""Servers that keep vectors and files: killed, side by side, with a full disk, a lock, a damaged database."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import apsw
+import httpx2
+import pytest
+from integration.reaching import server_process
+from integration.storage.killing import Alarm, Ledger, assert_sound, chunks_of
+
+from stack.testing.postgres import DATABASE, PASSWORD, USER, PostgresServer, postgres_programs
+
+CONFIG = Path(__file__).with_name("vectors.yaml")
+LOOPS = int(os.environ.get("STACK_KILL_LOOPS", "20"))
+BOOT_S = 5.0
+INLINE = ("sqlite-vec", "faiss")
+CHAT = {"model": "playground/not-an-llm", "messages": [{"role": "user", "content": "Are you there?"}]}
+
+
+def server(state_dir, **variables):
+    variables = {"STACK_STATE_DIR": str(state_dir), **variables}
+    return server_process(CONFIG, variables=variables, env={"PYTHONDEVMODE": None})
+
+
+@contextmanager
+def calling(running) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=running.base_url, timeout=60) as client:
+        yield client
+
+
+@contextmanager
+def calls(state_dir, **variables) -> Iterator[httpx2.Client]:
+    """A server, and what calls it."""
+    with server(state_dir, **variables) as running, calling(running) as client:
+        yield client
+
+
+def new_store(client, provider_id):
+    body = {"provider_id": provider_id, "embedding_dimension": 64, "name": provider_id}
+    return client.post("/vector_stores", json=body).json()["id"]
+
+
+def insert(client, store, name, size=1):
+    chunks = [{"chunk_id": f"{name}/{n}", "content": f"{name} {n}", "metadata": {"batch": name}} for n in range(size)]
+    return client.post("/vector-io/insert", json={"vector_store_id": store, "chunks": chunks})
+
+
+def upload(client, content):
+    return client.post("/files", files={"file": ("a.txt", content)}, data={"purpose": "assistants"})
+
+
+def told(answer):
+    """Status, code and whether to retry."""
+    return answer.status_code, answer.json()["error"]["code"], answer.headers.get("x-should-retry")
+
+
+def survives(state_dir, providers, loops, **variables):
+    """Start, work, kill, and look, again and again."""
+    chance, ledger = random.Random(8), None
+    for loop in range(loops + 1):
+        began = time.monotonic()
+        with server(state_dir, **variables) as running, calling(running) as client:
+            assert time.monotonic() - began < BOOT_S
+            if ledger is None:
+                ledger = Ledger([new_store(client, each) for each in providers])
+            ledger.assert_kept(client, loop - 1)
+            if loop == loops:
+                ledger.assert_finished(client)
+                break
+            alarm = Alarm(lambda running=running: running.send_signal(signal.SIGKILL), chance.uniform(0.005, 0.5))
+            ledger.work(running.origin, loop, alarm)
+        assert_sound(state_dir)
+    assert min(len(ledger.stored), len(ledger.uploaded), len(ledger.attached)) >= loops / 2
+
+
+def test_what_a_server_acknowledged_survives_kill_9_and_nothing_is_half_there(tmp_path):
+    survives(tmp_path / "state", INLINE, LOOPS)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    if postgres_programs() is None:
+        pytest.skip("there is no Postgres here: run `make engines`")
+    with PostgresServer() as running:
+        port = {"PGVECTOR_PORT": str(running.port), "PGVECTOR_DB": DATABASE}
+        yield {**port, "PGVECTOR_USER": USER, "PGVECTOR_PASSWORD": PASSWORD}
+
+
+def test_what_is_kept_in_postgres_survives_kill_9_of_the_server(tmp_path, postgres):
+    survives(tmp_path / "state", ("pgvector",), max(5, LOOPS // 4), **postgres)
+
+
+@pytest.mark.parametrize("provider_id", [*INLINE, "pgvector"])
+def test_two_servers_see_each_others_inserts_and_deletes_within_a_second(tmp_path, request, provider_id):
+    variables = request.getfixturevalue("postgres") if provider_id == "pgvector" else {}
+    with calls(tmp_path, **variables) as first, calls(tmp_path, **variables) as second:
+        store = new_store(first, provider_id)
+        for number in range(10):
+            writer, reader = (first, second) if number % 2 else (second, first)
+            assert insert(writer, store, f"n{number}", 3).status_code == 200
+            began = time.monotonic()
+            assert len(chunks_of(reader, store, f"n{number}")) == 3
+            assert time.monotonic() - began < 1
+        assert first.delete(f"/vector_stores/{store}").json()["deleted"]
+        asked = second.post("/vector-io/query", json={"vector_store_id": store, "query": "n1"})
+        assert told(asked)[:2] == (404, "vector_store_not_found")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 16 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small tmpfs can only be mounted by root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(path):
+    """Write until there is no space."""
+    with path.open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(bytes(65536)):
+            pass
+
+
+@pytest.mark.parametrize("provider_id", INLINE)
+def test_a_full_disk_is_507_what_needs_none_goes_on_and_room_mends_it(small_disk, provider_id):
+    with calls(small_disk / "state") as client:
+        store = new_store(client, provider_id)
+        assert insert(client, store, "before", 20).status_code == 200
+        fill(small_disk / "filler")
+        assert told(insert(client, store, "during", 5000)) == (507, "storage_full", "false")
+        assert told(upload(client, bytes(4_000_000))) == (507, "storage_full", "false")
+        assert len(chunks_of(client, store, "before")) == 20
+        assert client.post("/chat/completions", json=CHAT).status_code == 200
+        (small_disk / "filler").unlink()
+        assert chunks_of(client, store, "during") == []
+        assert insert(client, store, "after", 20).status_code == 200
+        assert upload(client, bytes(1_000_000)).status_code == 200
+
+
+@contextmanager
+def locked(path):
+    """A database that another process holds for writing."""
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def test_a_lock_that_lasts_is_503_reads_and_answers_go_on_and_its_end_mends_it(tmp_path):
+    with calls(tmp_path) as client:
+        store = new_store(client, "faiss")
+        assert insert(client, store, "before", 3).status_code == 200
+        with locked(tmp_path / "vector_io_faiss.db"):
+            busy = insert(client, store, "during")
+            assert (told(busy)[:2], busy.headers["retry-after"]) == ((503, "storage_busy"), "1")
+            assert len(chunks_of(client, store, "before")) == 3
+            assert client.post("/chat/completions", json=CHAT).status_code == 200
+            assert upload(client, b"a").status_code == 200
+        assert insert(client, store, "after").status_code == 200
+        assert chunks_of(client, store, "during") == []
+
+
+@pytest.mark.parametrize("provider_id", INLINE)
+def test_a_damaged_database_is_503_left_as_it_is_and_the_rest_serves(tmp_path, provider_id):
+    with calls(tmp_path) as client:
+        store = new_store(client, provider_id)
+        assert insert(client, store, "before", 300).status_code == 200
+    path = tmp_path / f"vector_io_{provider_id}.db"
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(random.Random(1).randbytes(path.stat().st_size - 4096))
+    damaged = path.read_bytes()
+    with calls(tmp_path) as client:
+        assert told(insert(client, store, "during"))[:2] == (503, "storage_corrupt")
+        asked = client.post("/vector-io/query", json={"vector_store_id": store, "query": "before"})
+        assert told(asked)[:2] == (503, "storage_corrupt")
+        assert client.post("/chat/completions", json=CHAT).status_code == 200
+        assert upload(client, b"a").status_code == 200
+    assert path.read_bytes() == damaged
