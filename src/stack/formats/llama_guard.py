@@ -119,15 +119,18 @@ def policy(
 ) -> Policy:
     """The policy of a version without some codes, and with codes of one's own, which may replace its.
 
-    small: for models that know no abuse of interpreters. Raises: InvalidRequest for unknown codes, or if none is left.
+    small: for models that know no abuse of interpreters. Raises: InvalidRequest for codes that make no sense.
     """
+    if odd := [code for code in custom or {} if not re.fullmatch(CODE, code)]:
+        said = f"`custom_categories` has `{odd[0][:20]}`: a code is `S` and a number up to 99"
+        raise InvalidRequest(said, param="custom_categories")
     names = [name for name in _NAMES[version] if not (small and name == TEXT_ONLY)]
     listed = {f"S{number}": f"{name}." for number, name in enumerate(names, 1)} | dict(custom or {})
     left_out = frozenset(excluded)
     if unknown := sorted(left_out - listed.keys() - ({f"S{len(HAZARDS)}"} if small else set())):
         known = ", ".join(f"`{code}`" for code in listed)
         raise InvalidRequest(
-            f"`excluded_categories` has `{unknown[0]}`: known are {known}", param="excluded_categories"
+            f"`excluded_categories` has `{unknown[0][:20]}`: known are {known}", param="excluded_categories"
         )
     kept = {code: text for code, text in listed.items() if code not in left_out}
     if not kept:

@@ -6,9 +6,9 @@ The model is one of this stack's, named by `provider_shield_id`. Whatever is not
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from stack.apis.chat import ChatCompletionRequest, ChoiceLogprobs
 from stack.apis.completions import CompletionLogprobs, CompletionRequest
@@ -17,7 +17,6 @@ from stack.apis.shields import Shield, ShieldTraits
 from stack.apis.wire import Reply, Stream
 from stack.errors import BadUpstreamReply, InvalidRequest, UpstreamError
 from stack.formats.llama_guard import (
-    CODE,
     Policy,
     Version,
     alternating,
@@ -40,7 +39,6 @@ _MAX_CHARS = {
 _REFUSED = (400, 422)
 
 A = TypeVar("A", bound=BaseModel)
-Code = Annotated[str, StringConstraints(pattern=rf"^{CODE}$")]
 
 
 class Config(ProviderConfig):
@@ -53,8 +51,8 @@ class Config(ProviderConfig):
         " `template`, by the conversation alone, for a server whose chat template holds the prompt; `completion`, by"
         " the prompt with the model's own marks, for a server that continues raw text.",
     )
-    excluded_categories: list[Code] = Field(default_factory=list, description="Codes that are no objection, as `S6`.")
-    custom_categories: dict[Code, str] = Field(
+    excluded_categories: list[str] = Field(default_factory=list, description="Codes that are no objection, as `S6`.")
+    custom_categories: dict[str, str] = Field(
         default_factory=dict,
         description="Further categories, or others in place of the model's: a code, and what the prompt says of it, its"
         " name first (`Competitors. Praise of what others sell`).",
@@ -136,6 +134,10 @@ class LlamaGuard(Provider, Safety):
     def __init__(self, config: Config, deps: Deps) -> None:
         super().__init__(config, deps)
         self._without_logprobs: set[str] = set()
+
+    async def initialize(self) -> None:
+        """Raises: InvalidRequest for settings that no shield could have."""
+        await self.describe_shield(Shield(self.deps.provider_id))
 
     async def describe_shield(self, shield: Shield) -> ShieldTraits:
         return Question(shield, self.config).traits

@@ -7,13 +7,12 @@ alone; not confirmed: which versions of the model are served today, and logprobs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr
 
 from stack.apis.safety import CheckedMessage, Safety, ShieldReport
 from stack.apis.shields import Shield, ShieldTraits
-from stack.formats.llama_guard import CODE, Policy, Version, alternating, is_small, latest, policy, version_of
+from stack.formats.llama_guard import Policy, Version, alternating, is_small, latest, policy, version_of
 from stack.providers.remote.service import Service, ServiceConfig
 from stack.providers.shield_params import refuse_images, settings_of, upstream_name
 from stack.registry.spec import ConfigModel, Deps, Provider, env
@@ -25,9 +24,7 @@ class Params(ConfigModel):
     """What a shield may choose."""
 
     version: Version | None = Field(None, description="Version of the policy; default: the one in the model's name.")
-    excluded_categories: list[Annotated[str, StringConstraints(pattern=rf"^{CODE}$")]] = Field(
-        default_factory=list, description="Codes that are no objection, as `S6`."
-    )
+    excluded_categories: list[str] = Field(default_factory=list, description="Codes that are no objection, as `S6`.")
     max_messages: int = Field(10, ge=1, le=1000, description="Turns that are shown, the last one counted.")
     max_chars: int = Field(25_000, ge=100, description="Characters that are shown.")
     window_chars: int = Field(1_000, ge=1, le=100_000, description="In a stream, characters that are held back.")
@@ -46,6 +43,10 @@ class SambaNova(Provider, Safety):
     def __init__(self, config: Config, deps: Deps) -> None:
         super().__init__(config, deps)
         self._service = Service(deps.provider_id, config, config.api_key)
+
+    async def initialize(self) -> None:
+        """Raises: InvalidRequest for settings that no shield could have."""
+        await self.describe_shield(Shield(self.deps.provider_id))
 
     async def shutdown(self) -> None:
         self._service.close()

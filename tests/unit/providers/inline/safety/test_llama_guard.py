@@ -244,6 +244,14 @@ async def test_settings_that_cannot_be_kept_are_refused_by_name(service, params,
             await safety.describe_shield(shield)
 
 
+async def test_a_provider_whose_settings_no_shield_could_have_does_not_start(service):
+    text = RUN.format(url=service.origin).replace("inline::llama-guard}", "inline::llama-guard, config: {config}}")
+    text = text.replace("{config}", "{excluded_categories: [S77]}")
+    async with Runtime(parse_run_config(text, "run.yaml", {})) as runtime:
+        [instance] = [each for each in runtime.instances if each.provider_id == "llama-guard"]
+    assert (instance.status, "`S77`" in instance.reason) == ("failed", True)
+
+
 async def test_moderations_tell_openais_names_and_the_models_codes(service):
     service.script = ["unsafe\nS1,S7"]
     shield = guard()
