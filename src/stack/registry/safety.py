@@ -4,6 +4,11 @@ from stack.registry.spec import Row, inline, remote
 
 PROVIDERS: tuple[Row, ...] = (
     inline(
+        "code-scanner",
+        "Insecure code in answers, by syntax tree in Python and by lines in other languages, with its number in CWE.",
+        packages=("google-re2>=1.1",),
+    ),
+    inline(
         "keywords",
         "Words and regular expressions of yours, found in time that grows with the text alone.",
         packages=("google-re2>=1.1",),
