@@ -13,8 +13,9 @@
             yield made
             await made.shutdown()
 
-It needs pytest and pytest-asyncio. A remote provider is run against a fake of its service on a real socket, or against
-the service. What a provider may tell of itself: `Settings`.
+It needs pytest and pytest-asyncio; an asynchronous fixture its mode `auto`, or `pytest_asyncio.fixture`. A remote
+provider is run against a fake of its service on a real socket, or against the service. What a provider may tell of
+itself: `Settings`.
 """
 
 import pytest

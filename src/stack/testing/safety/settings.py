@@ -23,7 +23,7 @@ class Settings:
     huge_chars: int = 1_000_000
 
     @pytest.fixture
-    async def provider(self) -> Safety:
+    def provider(self) -> Safety:
         """The provider under test, initialised."""
         raise NotImplementedError("the test class gives the fixture `provider`")
 
