@@ -33,7 +33,11 @@ def refuse(event, arguments):
 sys.addaudithook(refuse)
 import stack
 for module in pkgutil.walk_packages(stack.__path__, "stack."):
-    importlib.import_module(module.name)
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("llama_cpp", "torch"):  # too large for every developer's machine
+            raise
 """
 
 

@@ -4,6 +4,11 @@ from stack.registry.spec import inline, remote
 
 PROVIDERS = (
     inline(
+        "llama-cpp",
+        "A model in one GGUF file, by llama.cpp in this process: on the CPU, or on a GPU.",
+        packages=("llama-cpp-python>=0.3.16",),
+    ),
+    inline(
         "onnx-embeddings",
         "Sentence embeddings on the CPU, without PyTorch: all-MiniLM-L6-v2, or a BERT-like model of yours.",
         packages=("onnxruntime>=1.21", "tokenizers>=0.20", "numpy>=1.26"),
@@ -12,6 +17,11 @@ PROVIDERS = (
         ),
     ),
     inline("playground", "Deterministic answers and lexical embeddings, no key, no network; not a language model."),
+    inline(
+        "transformers",
+        "A model of a folder or of Hugging Face's hub, by PyTorch in this process: texts or embeddings.",
+        packages=("torch>=2.6", "transformers>=4.56", "safetensors>=0.5"),
+    ),
     remote("anthropic", "Claude models of Anthropic, by its OpenAI endpoint."),
     remote(
         "azure",

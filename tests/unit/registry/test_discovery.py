@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_every_row_stands_in_order_and_has_a_module_with_config_and_class():
     assert [r.provider_type for r in rows] == sorted(r.provider_type for r in rows)
     for row in rows:
         assert load_config_class(row).__name__ == "Config"
-        assert callable(load_provider_class(row))
+        assert callable(load_provider_class(replace(row, packages=())))  # not all of them are installed
 
 
 def test_every_provider_module_has_a_row():

@@ -1,0 +1,139 @@
+"""The model itself. Loaded and used in one thread at a time; imported by nobody but whoever starts the provider."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from llama_cpp import Llama, LlamaGrammar, StoppingCriteriaList
+
+from stack.errors import ConfigError, InvalidRequest
+from stack.providers.inline.local_model.answers import Piece, Usage
+from stack.providers.inline.local_model.worker import Stopped
+
+POOLING_MEAN = 1  # of embeddings, for models whose file names none
+
+
+class _Watched(Llama):  # type: ignore[misc]  # llama-cpp-python is not there for the type checker
+    """Counts tokens, and stops between two of them when nobody waits any more."""
+
+    stopped: Stopped | None = None
+    usage: Usage | None = None
+
+    def create_completion(self, prompt: Any, *args: Any, **options: Any) -> Any:
+        usage, stopped = self.usage or Usage(), self.stopped or Stopped()
+
+        def watch(ids: Any, _logits: Any) -> bool:
+            usage.prompt = usage.prompt or len(ids)
+            usage.completion = len(ids) - usage.prompt + 1
+            return stopped.is_set()
+
+        options["stopping_criteria"] = StoppingCriteriaList([*(options.get("stopping_criteria") or ()), watch])
+        return super().create_completion(prompt, *args, **options)
+
+
+class GGUF:
+    """Raises: ConfigError, if the file is not there or llama.cpp cannot read it."""
+
+    def __init__(self, path: Path, *, embeds: bool, n_ctx: int, **options: Any) -> None:
+        path = path.expanduser()
+        if not path.is_file():
+            raise ConfigError(f"`model_path` is `{path}`, where no file is: name a GGUF file")
+        try:
+            self._llama = _Watched(
+                str(path), embedding=embeds, verbose=False, **_pooled(path, embeds, n_ctx), n_ctx=n_ctx, **options
+            )
+        except (ValueError, RuntimeError, AssertionError) as error:
+            raise ConfigError(f"llama.cpp cannot load `{path}`: {error}") from error
+
+    def facts(self) -> dict[str, int]:
+        """What `/v1/models` tells."""
+        return {"context_length": self._llama.n_ctx(), "embedding_dimension": self._llama.n_embd()}
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._llama.close()
+
+    def chat(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> dict[str, Any]:
+        """`message` and `finish_reason`. Raises: InvalidRequest."""
+        with self._asked("messages", usage, stopped):
+            self._check_schema(asked)
+            choice: dict[str, Any] = self._llama.create_chat_completion(**asked)["choices"][0]
+        return {"message": _without_empty(choice["message"]), "finish_reason": choice["finish_reason"]}
+
+    def chat_pieces(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> Iterator[Piece]:
+        """Deltas. Raises: InvalidRequest, before the first."""
+        with self._asked("messages", usage, stopped):
+            self._check_schema(asked)
+            for chunk in self._llama.create_chat_completion(**asked, stream=True):
+                choice = chunk["choices"][0]
+                yield Piece(_without_empty(choice["delta"]), choice["finish_reason"])
+
+    def text(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> dict[str, Any]:
+        """`text` and `finish_reason`. Raises: InvalidRequest."""
+        with self._asked("prompt", usage, stopped):
+            choice = self._llama.create_completion(**asked)["choices"][0]
+        return {"text": choice["text"], "finish_reason": choice["finish_reason"]}
+
+    def text_pieces(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> Iterator[Piece]:
+        """Texts. Raises: InvalidRequest, before the first."""
+        with self._asked("prompt", usage, stopped):
+            for chunk in self._llama.create_completion(**asked, stream=True):
+                choice = chunk["choices"][0]
+                yield Piece(choice["text"], choice["finish_reason"])
+
+    def embed(self, texts: list[str], _stopped: Stopped) -> tuple[list[list[float]], int]:
+        """Vectors of length 1, and how many tokens were read. Raises: InvalidRequest."""
+        limit = self._llama.n_batch
+        for index, text in enumerate(texts):
+            if len(self._llama.tokenize(text.encode())) > limit:
+                raise _too_long(f"`input[{index}]`", limit)
+        vectors, tokens = self._llama.embed(texts, normalize=True, truncate=False, return_count=True)
+        return vectors, tokens
+
+    @contextmanager
+    def _asked(self, param: str, usage: Usage, stopped: Stopped) -> Iterator[None]:
+        self._llama.usage, self._llama.stopped = usage, stopped
+        try:
+            yield
+        except ValueError as error:
+            if "exceed context window" in str(error):
+                raise _too_long(f"`{param}`", self._llama.n_ctx()) from error
+            raise InvalidRequest(f"llama.cpp refuses the request: {error}", param=param) from error
+
+    def _check_schema(self, asked: dict[str, Any]) -> None:
+        """llama-cpp-python would take any JSON instead of a schema that it cannot read. Raises: InvalidRequest."""
+        schema = (asked.get("response_format") or {}).get("schema")
+        name = (asked.get("tool_choice") or {}).get("function", {}).get("name")
+        for tool in asked.get("tools", ()):
+            if tool["function"]["name"] == name:
+                schema = tool["function"]["parameters"]
+        if schema:
+            try:
+                LlamaGrammar.from_json_schema(json.dumps(schema), verbose=False)
+            except Exception as error:
+                raise InvalidRequest(f"llama.cpp cannot hold an answer to this schema: {error}") from error
+
+
+def _too_long(what: str, limit: int) -> InvalidRequest:
+    message = f"{what} is longer than the {limit} tokens of the context: shorten it, or raise `context_tokens`"
+    return InvalidRequest(message, param=what.strip("`").partition("[")[0], code="context_length_exceeded")
+
+
+def _pooled(path: Path, embeds: bool, context: int) -> dict[str, Any]:
+    """How token vectors become one: as the file says, else their mean."""
+    if not embeds:
+        return {}
+    wide = {"n_batch": context, "n_ubatch": context} if context else {}  # a text is embedded in one batch
+    facts = Llama(str(path), vocab_only=True, verbose=False)
+    says = any(key.endswith(".pooling_type") for key in facts.metadata)
+    facts.close()
+    return wide if says else {**wide, "pooling_type": POOLING_MEAN}
+
+
+def _without_empty(message: dict[str, Any]) -> dict[str, Any]:
+    """A message or delta without the members that say nothing."""
+    return {key: value for key, value in message.items() if value is not None or key == "content"}

@@ -1,0 +1,73 @@
+"""One thread for one model: in line, told when nobody waits, and turned away when the line is full."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from stack.errors import ProviderUnavailable
+from stack.providers.inline.local_model.worker import Stopped, Worker
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker("test", max_waiting=1)
+    yield worker
+    worker.close()
+
+
+async def test_work_is_done_in_one_thread_beside_the_loop(worker):
+    threads = [await worker.run(lambda _: threading.get_ident()) for _ in range(2)]
+    assert threads[0] == threads[1] != threading.get_ident()
+
+
+async def test_pieces_come_as_they_are_made(worker):
+    may_go_on = threading.Event()
+
+    def work(_: Stopped) -> Iterator[int]:
+        yield 1
+        may_go_on.wait()
+        yield 2
+
+    pieces = worker.pieces(work)
+    assert await anext(pieces) == 1
+    may_go_on.set()
+    assert [piece async for piece in pieces] == [2]
+
+
+async def test_whoever_leaves_is_worked_for_no_longer(worker):
+    seen: list[Stopped] = []
+
+    def work(stopped: Stopped) -> Iterator[int]:
+        seen.append(stopped)
+        yield 1
+        while not stopped.wait(0.001):
+            yield 2
+
+    pieces = worker.pieces(work)
+    await anext(pieces)
+    await pieces.aclose()
+    assert seen[0].is_set()
+    assert await worker.run(lambda _: "next") == "next"
+
+
+async def test_a_failure_reaches_whoever_waits(worker):
+    def work(_: Stopped) -> Iterator[int]:
+        yield 1
+        raise LookupError("broken")
+
+    with pytest.raises(LookupError, match="broken"):
+        [piece async for piece in worker.pieces(work)]
+
+
+async def test_a_full_line_turns_away(worker):
+    free = threading.Event()
+    waiting = [asyncio.create_task(worker.run(lambda _: free.wait())) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(ProviderUnavailable, match="2 requests wait for the model already"):
+        await worker.run(lambda _: None)
+    free.set()
+    assert await asyncio.gather(*waiting) == [True, True]
