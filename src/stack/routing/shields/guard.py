@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ from stack.routing.shields.window import Window
 R = TypeVar("R", bound=WireRequest)
 T = TypeVar("T", bound=BaseModel)
 C = TypeVar("C", bound=BaseModel)
+V = TypeVar("V")
+
+_QUICK_BYTES = 256 * 1024  # read in about 3 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +138,16 @@ class Guarded(Inference):
         checks = self._guard.input
         if checks is None:
             return _Admitted(request, await self._conversation(request), [])
-        reading = read_request(request)
+        size = len(request.body())
+        reading = await _aside(size, lambda: read_request(request))
         messages = [passage.message() for passage in reading.passages]
         outcomes = await checks.run(messages, independent=reading.independent)
         verdicts = self._note(checks, outcomes)
         _check(outcomes, verdicts, checks, reading.param or None)
         _mask(reading.passages, outcomes)
         about = [] if reading.independent else [passage.message() for passage in reading.passages]
-        return _Admitted(rewritten(request, reading.document), about, verdicts)
+        sent = await _aside(size, lambda: rewritten(request, reading.document))
+        return _Admitted(sent, about, verdicts)
 
     async def _whole(self, answer: Reply[T], checks: Checks, admitted: _Admitted) -> Reply[T]:
         document = json.loads(answer.body)
@@ -201,6 +207,11 @@ class Guarded(Inference):
             verdict.add(outcome)
             self._guard.trail.note(verdict, self._model)
         return verdicts
+
+
+async def _aside(size: int, work: Callable[[], V]) -> V:
+    """The result of some work on JSON of so many bytes; in a thread, if it takes the processor for long."""
+    return await asyncio.to_thread(work) if size > _QUICK_BYTES else work()
 
 
 def _blank(checks: Checks) -> list[Verdict]:

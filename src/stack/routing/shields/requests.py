@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,7 +14,8 @@ from stack.routing.shields.texts import Passage, Slot, encoded
 R = TypeVar("R", bound=WireRequest)
 
 _ROLES = frozenset({"assistant", "developer", "function", "system", "tool", "user"})
-_NAMES = frozenset({"detail", "format", "id", "mode", "tool_call_id", "ttl", "type"})  # of things, not text
+_NAMES = frozenset({"detail", "format", "id", "mode", "tool_call_id", "ttl", "type"})  # of things, if they are short
+_NAME = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 # Fields that no model reads; any other, known or not, is text.
 _SETTINGS = frozenset(
     {"audio", "best_of", "dimensions", "echo", "encoding_format", "frequency_penalty", "function_call", "logit_bias"}
@@ -110,7 +112,7 @@ def walk(holder: Any, key: str | int, value: Any, passage: Passage, where: str) 
             passage.images.append(value)
         elif value.startswith("data:") and ";base64," in value[:200]:
             raise unreadable(where, "a file")
-        elif key not in _NAMES and value:
+        elif value and not (key in _NAMES and _NAME.fullmatch(value)):
             passage.slots.append(Slot(holder, key, value))
     elif isinstance(value, dict):
         for name, inner in value.items():
