@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import shutil
 import subprocess
 import sys
 from itertools import product
@@ -16,7 +15,6 @@ from stack.registry.spec import API_NAMES
 
 ROOT = Path(__file__).parents[3]
 KINDS = ("inline", "remote")
-SOURCES = ("src", "scripts", "distributions", "docs", "tests/unit/conftest.py", "tests/asking.py", "pyproject.toml")
 
 
 def stack(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -97,19 +95,6 @@ def test_long_names_are_written_in_the_style_of_the_house(tmp_path: Path):
     package = tmp_path / f"stack-provider-{name}"
     ruff(package, "check")
     ruff(package, "format", "--check")
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of this repository, as far as a provider needs it."""
-    for source in SOURCES:
-        target = tmp_path / "checkout" / source
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / source, target)
-    return tmp_path / "checkout"
 
 
 def test_a_provider_in_tree_is_listed_documented_and_green(checkout: Path):

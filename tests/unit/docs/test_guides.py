@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 
 from stack import errors
@@ -145,7 +146,11 @@ def test_the_commands_of_a_guide_exist(guide: str):
     for said in commands(guide):
         name, *arguments = said.split()
         assert name in main.commands, said
-        known = {option for parameter in main.commands[name].params for option in parameter.opts}
+        command = main.commands[name]
+        if isinstance(command, click.Group) and arguments:
+            assert arguments[0] in command.commands, said
+            command = command.commands[arguments[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
         assert {each.partition("=")[0] for each in arguments if each.startswith("--")} <= known, said
 
 
