@@ -10,6 +10,7 @@ from typing import Any
 from stack.distribution.entries import switch_variable
 from stack.distribution.fields import FieldRow, field_rows
 from stack.distribution.pages import fill
+from stack.registry.capabilities import VECTOR_IO
 from stack.registry.discovery import load_config_class, specs
 from stack.registry.spec import ProviderConfig, ProviderSpec
 
@@ -29,10 +30,13 @@ class ProviderPage:
 
 
 def render_provider_pages(header: str) -> dict[str, str]:
-    """Relative path -> text, for our own rows: `index.md` and `<api>/<kind>_<name>.md`."""
+    """Relative path -> text, for our own rows: `index.md`, `vector_io/index.md` and `<api>/<kind>_<name>.md`."""
     pages = [_page(spec) for spec in specs() if spec.origin == "stack"]
     files = {page.path: fill("provider.md", page=page, header=header) for page in pages}
-    return {"index.md": fill("provider_index.md", pages=pages, header=header)} | files
+    files["index.md"] = fill("provider_index.md", pages=pages, header=header)
+    compared = [(page.spec, VECTOR_IO[page.spec.provider_type]) for page in pages if page.spec.api == "vector_io"]
+    files["vector_io/index.md"] = fill("vector_io_index.md", found=compared, header=header)
+    return files
 
 
 def _page(spec: ProviderSpec) -> ProviderPage:
