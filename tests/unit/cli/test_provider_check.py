@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def test_live_answers_are_recorded_and_examined_again_without_the_service(stack)
     written = "".join(path.read_text() for path in Path("taken").rglob("*.json"))
     assert "played-embedding" in written
     assert "canary" not in written
+
+
+def test_no_pytest_is_needed():
+    code = "import sys; sys.modules['pytest'] = None; from stack.cli import main; main(['provider', 'check', 'groq'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, "58 passed, 0 failed" in done.stdout) == (0, True), done.stderr
 
 
 def test_what_a_recording_lacks_is_not_tried(stack):
