@@ -108,7 +108,9 @@ def _model(model: type[BaseModel], prefix: str, definitions: Schema) -> Schema:
     """What may be written for a model; those inside it go to `definitions`, under names with the prefix."""
     schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
     inner = schema.pop("$defs", {})
-    definitions |= {f"{prefix}{name}": _or_nothing(_object(each)) for name, each in inner.items()}
+    for name, each in inner.items():
+        is_mapping = "properties" in each
+        definitions[f"{prefix}{name}"] = _or_nothing(_object(each)) if is_mapping else _written(each, nothing=True)
     return _object(schema)
 
 

@@ -11,12 +11,13 @@ from stack.config.models import ServerConfig, StorageConfig
 from stack.distribution.entries import Entry, entries
 from stack.distribution.fields import field_rows
 from stack.distribution.pages import fill
-from stack.distribution.template import DistributionTemplate, alternatives
+from stack.distribution.template import DistributionTemplate, ModelChoice, ShieldChoice, alternatives
 from stack.errors import BadConfig, Problem
 
 _PLACEHOLDER = re.compile(r"\$\{env\.(\w+)")
 FILES = ("build.yaml", "run.yaml", "README.md")
 SCHEMA = "run.schema.json"
+PROVIDED_BY = {"models": "inference", "shields": "safety"}
 
 
 def render(
@@ -33,7 +34,8 @@ def render(
     values = {
         "template": template,
         "apis": apis,
-        "models": _models(template, apis),
+        "models": _registered(template.file, "models", template.models, apis),
+        "shields": _registered(template.file, "shields", template.shields, apis),
         "storage": StorageConfig.sample_run_config(),
         "server": ServerConfig.sample_run_config(),
         "variables": _variables(apis),
@@ -43,18 +45,25 @@ def render(
     return {name: fill(name, **values) for name in FILES}
 
 
-def _models(template: DistributionTemplate, apis: Mapping[str, Sequence[Entry]]) -> list[dict[str, Any]]:
-    """The `models` of run.yaml; one of a switched provider is off whenever its provider is."""
-    placeholders = {entry.provider_id: entry.placeholder for found in apis.values() for entry in found}
-    models = []
-    for index, model in enumerate(template.models):
-        if model.provider_id not in placeholders:
-            hint = alternatives(model.provider_id, placeholders)
-            message = f"no provider has the id `{model.provider_id}`: did you mean {hint}?"
-            raise BadConfig([Problem(template.file, 0, 0, f"models[{index}].provider_id", message)])
-        shown = model.model_dump(exclude_none=True, exclude_defaults=True)
-        models.append(shown | {"provider_id": placeholders[model.provider_id], "model_type": model.model_type})
-    return models
+def _registered(
+    file: str, name: str, listed: Sequence[ModelChoice | ShieldChoice], apis: Mapping[str, Sequence[Entry]]
+) -> list[dict[str, Any]]:
+    """The `models` or `shields` of run.yaml; one of a switched provider is off whenever its provider is."""
+    found = apis.get(PROVIDED_BY[name], ())
+    placeholders = {entry.provider_id: entry.placeholder for entry in found}
+    written = []
+    for index, each in enumerate(listed):
+        shown = each.model_dump(exclude_none=True, exclude_defaults=True)
+        if isinstance(each, ModelChoice):
+            shown["model_type"] = each.model_type
+        if "${" not in each.provider_id:
+            if each.provider_id not in placeholders:
+                hint = alternatives(each.provider_id, placeholders)
+                message = f"no provider has the id `{each.provider_id}`: did you mean {hint}?"
+                raise BadConfig([Problem(file, 0, 0, f"{name}[{index}].provider_id", message)])
+            shown["provider_id"] = placeholders[each.provider_id]
+        written.append(shown)
+    return written
 
 
 @dataclass(frozen=True, slots=True)

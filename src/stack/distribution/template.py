@@ -10,7 +10,9 @@
         - inline::playground               # always on, like a remote one where there is no `remote::*`
         - {provider_type: inline::llama-cpp, switched: true}    # off until its variable is set
     models:
-      - {model_id: chat, provider_id: ollama, provider_model_id: llama3.2}
+      - {model_id: chat, provider_id: ollama, provider_model_id: llama3.2, shields: {input: [rules]}}
+    shields:
+      - {shield_id: rules, provider_id: keywords, params: {words: [falcon]}}
 
 The folder gives the name. `image_type`, `container_image` and `additional_pip_packages` go into build.yaml as they are.
 What is not said here comes from registry rows and `Config` classes.
@@ -68,6 +70,16 @@ class ModelChoice(ConfigModel):
     provider_model_id: str | None = None
     model_type: ModelType = "llm"
     metadata: dict[str, Any] = Field(default_factory=dict)
+    shields: dict[str, Any] = Field(default_factory=dict)
+
+
+class ShieldChoice(ConfigModel):
+    """A shield that the distribution registers; a `provider_id` with a placeholder is taken as it is."""
+
+    shield_id: str = Field(min_length=1)
+    provider_id: str = Field(min_length=1)
+    provider_shield_id: str = ""
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
 class DistributionTemplate(ConfigModel):
@@ -79,6 +91,7 @@ class DistributionTemplate(ConfigModel):
     reason: str = Field("", description="Who wants it, and why: for the README.")
     providers: dict[str, list[ProviderChoice]] = Field(min_length=1)
     models: list[ModelChoice] = Field(default_factory=list)
+    shields: list[ShieldChoice] = Field(default_factory=list)
     image_type: ImageType = "venv"
     container_image: str | None = None
     additional_pip_packages: list[str] = Field(default_factory=list)
@@ -130,7 +143,11 @@ def _unknown_names(template: DistributionTemplate) -> Iterator[tuple[tuple[str |
 def _explained(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         key = str(detail["loc"][-1])
-        models: dict[str, type[ConfigModel]] = {"providers": ProviderChoice, "models": ModelChoice}
+        models: dict[str, type[ConfigModel]] = {
+            "providers": ProviderChoice,
+            "models": ModelChoice,
+            "shields": ShieldChoice,
+        }
         holder = models.get(str(detail["loc"][0]), DistributionTemplate)
         known = [name for name in holder.model_fields if name not in ("name", "file")]
         return f"unknown key `{key}`: did you mean {alternatives(key, known)}?"

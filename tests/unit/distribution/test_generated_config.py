@@ -47,7 +47,7 @@ def fitting(field: FieldInfo) -> str:
 
 
 def only(spec: ProviderSpec) -> DistributionTemplate:
-    providers: Any = {spec.api: [spec.provider_type], **dict.fromkeys(spec.needs, ["inline::playground"])}
+    providers: Any = {spec.api: [spec.provider_type], **{api: ["inline::playground"] for api in spec.needs}}
     return DistributionTemplate(name="one", description="One.", providers=providers)
 
 

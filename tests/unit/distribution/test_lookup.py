@@ -69,7 +69,7 @@ def test_an_old_copy_within_an_editable_install_is_not_looked_at(tmp_path):
 
 
 def test_the_shipped_distributions_are_listed():
-    assert distribution_names() == ["ci-tests", "local", "playground", "postgres", "remote", "starter"]
+    assert distribution_names() == ["ci-tests", "local", "playground", "postgres", "remote", "safety", "starter"]
 
 
 @pytest.mark.parametrize("name", distribution_names())

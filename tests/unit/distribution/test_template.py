@@ -72,6 +72,7 @@ KEYS = " or ".join(
         "reason",
         "providers",
         "models",
+        "shields",
         "image_type",
         "container_image",
         "additional_pip_packages",
