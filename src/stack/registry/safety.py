@@ -24,6 +24,11 @@ PROVIDERS: tuple[Row, ...] = (
         packages=("google-re2>=1.1", "phonenumberslite>=9.0", "python-stdnum>=2.0"),
     ),
     inline(
+        "prompt-guard",
+        "Prompt injection and jailbreaks, by rules in every disguise, by meaning, and by Prompt Guard's own weights.",
+        packages=("google-re2>=1.1",),
+    ),
+    inline(
         "secrets",
         "Keys, tokens and passwords, by the forms and checksums that their issuers give them.",
         packages=("google-re2>=1.1",),
