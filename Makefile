@@ -28,11 +28,13 @@ check: $(DEV) $(STARTER)  ## format, lint, types, generated files, then the test
 	$(BIN)/mypy
 	$(BIN)/python scripts/distro_codegen.py --check
 	$(BIN)/python scripts/capabilities.py --check
+	$(BIN)/python scripts/examples.py --check
 	$(BIN)/python -m pytest
 
 codegen: $(DEV)  ## write the distributions and docs/providers from their sources, and what providers do from the suite
 	$(BIN)/python scripts/distro_codegen.py
 	$(BIN)/python scripts/capabilities.py
+	$(BIN)/python scripts/examples.py
 
 format: $(DEV)  ## format the code, and fix what the linter can
 	$(BIN)/ruff check --fix --quiet .
