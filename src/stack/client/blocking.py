@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -96,6 +96,7 @@ class LoopThread:
             thread = threading.Thread(target=self._run, args=(self._loop,), name="stack-client", daemon=True)
             thread.start()
             self._thread = thread
+            _before_thread_pools_end(weakref.WeakMethod(self.stop))
         if self._thread is threading.current_thread():
             raise RuntimeError("a call from the client's own loop would wait for itself: use the asynchronous client")
         if not self._thread.is_alive():
@@ -109,6 +110,18 @@ class LoopThread:
     async def _host_guest(self) -> None:
         await self._stopping.wait()
         await self._guest.aclose()
+
+
+def _before_thread_pools_end(stop: weakref.WeakMethod[Callable[[], None]]) -> None:
+    """Call `stop` when the interpreter ends: a stack needs threads to stop, and `atexit` comes when there are none."""
+    import concurrent.futures.thread  # noqa: F401 - the last that registers is the first that is called
+
+    def end() -> None:
+        if (alive := stop()) is not None:
+            alive()
+
+    # There is no public way. https://github.com/python/cpython/issues/86128
+    threading._register_atexit(end)  # type: ignore[attr-defined]
 
 
 class _BlockingStream(httpx2.SyncByteStream):
