@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from stack.apis.files import AnyPurpose, ExpiresAfter, FileList, FileObject, FileStore, Purpose
@@ -57,6 +57,11 @@ class FilesService:
         self._log = log
         self._clock = clock
         self._sweeper: asyncio.Task[None] | None = None
+        self._before_removal: list[Callable[[str], Awaitable[None]]] = []
+
+    def before_removal(self, do: Callable[[str], Awaitable[None]]) -> None:
+        """Have `do` remove what was made of a file, by its id, before the file goes; if that raises, the file stays."""
+        self._before_removal.append(do)
 
     async def start(self) -> None:
         """Let files expire from now on. Raises: SchemaTooNew, storage errors."""
@@ -156,11 +161,16 @@ class FilesService:
             raise StackError(message, code="file_missing") from error
 
     async def delete(self, file_id: str) -> None:
-        """Remove a file: nobody finds it from now on, its bytes go next. Raises: NotFound."""
+        """Remove a file, and what was made of it: nobody finds it from now on, its bytes go next.
+
+        Raises: NotFound; what an engine that holds parts of it raises.
+        """
         row = await self._row(file_id)
         await self._remove(file_id, row[-1])
 
     async def _remove(self, file_id: str, provider_id: str) -> None:
+        for do in self._before_removal:
+            await do(file_id)
         database = await self._database()
         await database.write(lambda connection: connection.execute("DELETE FROM files WHERE id = ?", (file_id,)))
         if (instance := self._instances.get(provider_id)) is not None and instance.provider is not None:
@@ -172,7 +182,10 @@ class FilesService:
         find = "SELECT id, provider_id FROM files WHERE expires_at <= ?"
         database = await self._database()
         for file_id, provider_id in await database.read(lambda connection: list(connection.execute(find, (now,)))):
-            await self._remove(file_id, provider_id)
+            try:
+                await self._remove(file_id, provider_id)
+            except StackError as error:  # of one engine: other files need not wait for it
+                self._log.warning("expired file not removed", file_id=file_id, reason=error.message)
         for instance in self._instances.values():
             if instance.provider is not None:
                 await self._sweep_orphans(instance.provider, now)

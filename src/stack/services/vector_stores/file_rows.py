@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stack.apis.filters import Attribute
 
 _FIND = f"SELECT {FILE_COLUMNS} FROM files WHERE store_id = ? AND file_id = ?"  # noqa: S608
+_STORES = "SELECT store_id FROM files WHERE file_id = ? ORDER BY seq"
 _ADD = """
 INSERT INTO files (store_id, file_id, filename, created_at, status, attributes, chunk_size, chunk_overlap)
 VALUES (?, ?, ?, ?, 'in_progress', ?, ?, ?)
@@ -32,6 +33,11 @@ def find_file(connection: Connection, store_id: str, file_id: str) -> FileRecord
     """A file of a store."""
     row = connection.execute(_FIND, (store_id, file_id)).fetchone()
     return FileRecord(*row) if row is not None else None
+
+
+def stores_of(connection: Connection, file_id: str) -> list[str]:
+    """The ids of the stores that a file is in."""
+    return [store_id for (store_id,) in connection.execute(_STORES, (file_id,))]
 
 
 def get_file(connection: Connection, store_id: str, file_id: str) -> FileRecord:

@@ -24,7 +24,7 @@ from stack.errors import Conflict, InvalidRequest, NotFound
 from stack.services.files import FilesService
 from stack.services.vector_stores.cutting import usual_sizes
 from stack.services.vector_stores.embedding import Embedder
-from stack.services.vector_stores.file_rows import add_file, get_file, page_of_files, set_file
+from stack.services.vector_stores.file_rows import add_file, get_file, page_of_files, set_file, stores_of
 from stack.services.vector_stores.pages import page_of
 from stack.services.vector_stores.records import FileRecord, StoreRecord
 from stack.services.vector_stores.registry import Registry, check_live
@@ -168,6 +168,22 @@ class StoreFiles:
         await self._worker.interrupt(store_id, file_id)
         await self._worker.complete(store_id, file_id)
         return VectorStoreFileDeleted(id=file_id)
+
+    async def take_out(self, file_id: str) -> None:
+        """Take a file out of every store; no search finds it when this returns. Raises: what an engine does."""
+
+        def write(connection: Connection) -> list[str]:
+            stores = stores_of(connection, file_id)
+            for store_id in stores:
+                owe(connection, "delete", store_id, file_id)
+            return stores
+
+        # Reading first: most files are in no store.
+        if not await self._read(lambda connection: stores_of(connection, file_id)):
+            return
+        for store_id in await self._write(write):
+            await self._worker.interrupt(store_id, file_id)
+            await self._worker.complete(store_id, file_id)
 
     async def _record(self, store_id: str, file_id: str) -> FileRecord:
         await self._stores.record(store_id)

@@ -90,4 +90,7 @@ CREATE TABLE gone (
 # Chunks whose end the embedding model does not read.
 _SECOND = "ALTER TABLE files ADD COLUMN chunks_truncated INTEGER NOT NULL DEFAULT 0"
 
-MIGRATIONS = (_FIRST, _SECOND)
+# A file that is deleted goes out of every store.
+_THIRD = "CREATE INDEX files_by_file ON files (file_id)"
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)

@@ -67,6 +67,8 @@ class VectorStores:
         ingestion = Ingestion(registry, stores, files, router, embedder, folder, log)
         self._duties = Duties(registry, stores, router, ingestion, clock, ingesting.max_attempts)
         self.files = StoreFiles(registry, stores, files, router, embedder, worker, clock, ingesting)
+        if router.instances:
+            files.before_removal(self.files.take_out)
         self.batches = FileBatches(registry, stores, self.files, embedder, worker, clock)
         finder = Finder(stores, router, embedder, inference, config)
         self.search = Search(stores, finder, Rewriter(inference, config.rewrite_query_params))

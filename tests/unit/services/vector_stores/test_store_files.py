@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from stack.apis.vector_store_files import FileUpdateRequest
-from stack.errors import InvalidRequest, NotFound, StackError
+from stack.errors import InvalidRequest, NotFound, ProviderUnavailable, StackError
 
 CATS = "Cats sleep most of the day. " * 200
 SMALL = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 20}}
@@ -66,16 +66,43 @@ async def test_a_file_that_is_not_there_is_refused_by_name(shelf):
     assert (caught.value.code, caught.value.param) == ("file_not_found", "file_id")
 
 
-async def test_a_file_deleted_before_its_turn_fails(open_shelf):
+async def test_a_file_that_is_gone_at_its_turn_fails(open_shelf):
     shelf = await open_shelf(works=False)
     store = await shelf.create()
     file_id = await shelf.upload(CATS)
     await shelf.attach(store, file_id)
-    await shelf.runtime.files.delete(file_id)
+    files = await shelf.runtime.storage.database("files")
+    await files.write(lambda connection: connection.execute("DELETE FROM files"))
     with pytest.raises(StackError):
         await shelf.service._worker.complete(store.id, file_id)
     file = await shelf.service.files.retrieve(store.id, file_id)
     assert (file.status, file.last_error.code) == ("failed", "invalid_file")
+
+
+async def test_a_deleted_file_is_gone_from_every_store_when_the_answer_comes(shelf, open_shelf):
+    other = await open_shelf()
+    stores = [await shelf.create(), await other.create()]
+    file = await shelf.add(stores[0], CATS)
+    await other.attach(stores[1], file.id)
+    await shelf.runtime.files.delete(file.id)
+    for store in stores:
+        assert await other.search(store, "cats") == []
+        with pytest.raises(NotFound, match=file.id):
+            await other.service.files.retrieve(store.id, file.id)
+    assert await shelf.sql("SELECT count(*) FROM jobs") == [(0,)]
+
+
+async def test_a_file_stays_while_an_engine_cannot_let_it_go(open_shelf):
+    shelf = await open_shelf(works=False)
+    store = await shelf.create()
+    file_id = await shelf.upload(CATS)
+    await shelf.attach(store, file_id)
+    await shelf.service._worker.complete(store.id, file_id)
+    await shelf.sql("UPDATE stores SET provider_id = 'lost'")
+    with pytest.raises(ProviderUnavailable, match="lost"):
+        await shelf.runtime.files.delete(file_id)
+    assert (await shelf.runtime.files.retrieve(file_id)).id == file_id
+    assert await shelf.sql("SELECT kind FROM jobs") == [("delete",)]
 
 
 async def test_chunking_is_as_asked_for_and_shown(shelf):
