@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from stack.apis.filters import Attribute, Filter
 from stack.apis.shapes import Items
-from stack.apis.vector_stores import MAX_DIMENSION, Id, StoreRequest, Text, Whole
+from stack.apis.vector_stores import MAX_DIMENSION, Id, Number, StoreRequest, Text
 from stack.apis.wire import WireModel
 
 SearchMode = Literal["vector", "keyword", "hybrid"]
@@ -26,7 +26,7 @@ MAX_ATTRIBUTES = 64
 QueryText = Annotated[Text, Field(min_length=1, max_length=32_768)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Impact = Annotated[float, Field(gt=0, le=10_000)]
-Value = Annotated[Text, Field(max_length=32_768)] | bool | Whole | float
+Value = Annotated[Text, Field(max_length=32_768)] | bool | Number
 ChunkMetadata = Annotated[
     dict[Annotated[Text, Field(min_length=1, max_length=256)], Value], Field(max_length=MAX_ATTRIBUTES)
 ]

@@ -28,6 +28,12 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _in_64_bits(number: float) -> float:
+    if isinstance(number, int) and not -(2**63) <= number < 2**63:
+        raise PydanticCustomError("integer_size", "it is an integer of more than 64 bits")
+    return number
+
+
 # Databases written in C end a text at a NUL, or refuse it.
 Text = Annotated[str, AfterValidator(_without_nul)]
 Id = Annotated[Text, Field(min_length=1, max_length=256)]
@@ -36,8 +42,9 @@ Metadata = Annotated[
     Field(max_length=16),
     AfterValidator(lambda metadata: _with_short_keys(metadata)),
 ]
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # what engines can hold
-AttributeValue = Annotated[Text, Field(max_length=512)] | bool | Whole | Annotated[float, Field(allow_inf_nan=False)]
+# A range on `int` alone would make a rounded float of an integer that is too large.
+Number = Annotated[int | float, AfterValidator(_in_64_bits)]  # finite, as in all requests here
+AttributeValue = Annotated[Text, Field(max_length=512)] | bool | Number
 Attributes = Annotated[
     Map[AttributeValue], Field(max_length=16), AfterValidator(lambda attributes: _with_short_keys(attributes))
 ]

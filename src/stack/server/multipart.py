@@ -35,6 +35,7 @@ class _Events:
     _value: bytearray = field(default_factory=bytearray)
     _headers: dict[str, str] = field(default_factory=dict)
     _size: int = 0
+    _is_text: bool = True
 
     def callbacks(self) -> MultipartCallbacks:
         """By the names that the parser calls them."""
@@ -55,7 +56,9 @@ class _Events:
         buffer += data
 
     def _header_end(self) -> None:
-        self._headers[self._header.decode("latin-1").lower()] = self._value.decode("utf-8", "replace")
+        value = self._value.decode("utf-8", "replace")
+        self._is_text &= value.encode() == self._value
+        self._headers[self._header.decode("latin-1").lower()] = value
         self._header.clear()
         self._value.clear()
 
@@ -66,6 +69,8 @@ class _Events:
         name = message.get_param("name", header="content-disposition")
         if not isinstance(name, str):
             raise InvalidRequest("a part of the form has no name: send `content-disposition: form-data; name=...`")
+        if not self._is_text:
+            raise InvalidRequest("the form names a part or its file in bytes that are not UTF-8", param=name)
         self.found.append(Part(name, _unescaped(message.get_filename())))
 
     def _end(self) -> None:

@@ -70,6 +70,15 @@ def test_a_name_that_is_a_trick_is_refused(wire, name, param):
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
+@pytest.mark.parametrize("name", [b"\xff.txt", b"\xed\xa0\x80.txt"])
+def test_a_name_that_is_not_utf8_is_refused(wire, name):
+    head = b'--B\r\ncontent-disposition: form-data; name="file"; filename="' + name + b'"\r\n\r\nx\r\n'
+    purpose = b'--B\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--B--\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=B"}
+    answer = wire.post("/v1/files", content=head + purpose, headers=kind)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "file")
+
+
 @pytest.mark.parametrize("name", ["CON", "naïve résumé.pdf", "数据.txt", 'a"b.txt', "a;b.txt", "%2e%2e"])
 def test_an_odd_name_is_only_a_name(client, wire, name):
     file = client.files.create(file=(name, b"x"), purpose="user_data")
