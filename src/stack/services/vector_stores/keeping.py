@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,9 +83,14 @@ class Keeper:
         for instance in list(self._unread):
             if instance.provider is None:
                 continue
-            with suppress(Unsupported):
+            try:
                 for spec in await instance.provider.list_stores():
                     await self._take_up(spec, instance)
+            except Unsupported:
+                pass
+            except StackError as error:  # it is asked again the next time; others need not wait for it
+                self._log.warning("vector stores not read", provider=instance.provider_id, reason=error.message)
+                continue
             self._unread.remove(instance)
 
     async def declare(self) -> None:

@@ -16,6 +16,19 @@ vector_stores:
 """
 
 
+ONE_IS_DOWN = """
+version: 2
+image_name: shelf
+providers:
+  inference:
+  - {{provider_id: playground, provider_type: inline::playground}}
+  vector_io:
+  - {{provider_id: down, provider_type: "remote::pgvector", config: {{host: 127.0.0.1, port: 1}}}}
+  - {{provider_id: vec, provider_type: "inline::sqlite-vec"}}
+storage: {{state_dir: "{state}"}}
+"""
+
+
 async def names(shelf, **asked) -> list[str]:
     page = await shelf.service.stores.page(ListRequest(**asked))
     return [store.name for store in page.data]
@@ -133,6 +146,16 @@ async def test_a_lost_registry_is_rebuilt_from_the_engines(shelf):
     shelf.service.keeper._unread = list(shelf.service._router.instances.values())
     await shelf.service.keeper.recover()
     assert [found.content[0].text for found in await shelf.search(store, "cat")] == ["a cat"]
+
+
+async def test_an_engine_that_is_down_keeps_no_other_from_being_read(shelf, open_shelf, capsys):
+    store = await shelf.create(name="a")
+    await shelf.runtime.stop()
+    again = await open_shelf(run=ONE_IS_DOWN, works=False)
+    await again.sql("DELETE FROM stores")
+    await again.service.keeper.recover()
+    assert (await again.service.stores.retrieve(store.id)).provider_id == "vec"
+    assert "provider=down" in "".join(capsys.readouterr())
 
 
 async def test_a_store_that_was_deleted_is_not_recovered(shelf):
