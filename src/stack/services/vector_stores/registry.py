@@ -52,6 +52,11 @@ class Registry:
                 self._known[store_id] = known
         return known
 
+    async def is_begun(self, store_id: str) -> bool:
+        """Whether a store is being made, or was not made to its end."""
+        found = await (await self.database()).read(lambda connection: find_store(connection, store_id))
+        return found is not None and found.phase == "creating"
+
     async def all(self) -> list[StoreRecord]:
         """Every store that was created."""
         query = f"SELECT {STORE_COLUMNS} FROM stores WHERE phase != 'creating' ORDER BY seq"  # noqa: S608

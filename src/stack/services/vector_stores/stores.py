@@ -84,8 +84,14 @@ class Stores:
         return VectorStoreDeleted(id=record.id)
 
     async def record(self, store_id: str) -> StoreRecord:
-        """What is known of a store, which expires now if it is due. Raises: NotFound."""
+        """What is known of a store, which expires now if it is due.
+
+        Raises: NotFound; ProviderUnavailable `vector_store_unavailable` for one of run.yaml that is not made yet.
+        """
         record = await self._registry.find(store_id)
+        if record is None and await self._registry.is_begun(store_id):
+            message = f"vector store `{store_id}` is not made yet: if its provider cannot make it, the log says why"
+            raise ProviderUnavailable(message, code="vector_store_unavailable")
         if record is None:
             raise unknown_store(store_id)
         if record.phase == "live" and (due := record.expires_at) is not None and due <= self._clock():

@@ -158,6 +158,15 @@ async def test_an_engine_that_is_down_keeps_no_other_from_being_read(shelf, open
     assert "provider=down" in "".join(capsys.readouterr())
 
 
+async def test_a_declared_store_whose_engine_is_down_is_unavailable_not_unknown(open_shelf):
+    declared = "vector_stores: {{stores: [{{vector_store_id: docs, provider_id: down}}]}}\n"
+    shelf = await open_shelf(run=ONE_IS_DOWN + declared, works=False)
+    await shelf.service.keeper.declare()
+    with pytest.raises(ProviderUnavailable, match="`docs` is not made yet") as caught:
+        await shelf.service.stores.retrieve("docs")
+    assert caught.value.code == "vector_store_unavailable"
+
+
 async def test_a_store_that_was_deleted_is_not_recovered(shelf):
     store = await shelf.create()
     spec = next(iter(await shelf.runtime.vector_io.list_stores()))
