@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import Message
@@ -163,4 +164,6 @@ def _parser(content_type: str, events: _Events) -> MultipartParser:
     boundary = options.get(b"boundary")
     if not boundary:
         raise InvalidRequest("the content type names no boundary: send `multipart/form-data; boundary=...`")
+    # It warns of every malformed form, which is answered: callers would fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     return MultipartParser(boundary, events.callbacks())
