@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_SQL = r"(?i:SELECT\s.{1,200}\sFROM|INSERT\s+INTO|UPDATE\s.{1,100}\sSET|DELETE\s+FROM)"
+# In large or in small letters, as sentences that begin with `Select` are not.
+_SQL = (
+    r"(?:SELECT\s.{1,200}\sFROM|select\s.{1,200}\sfrom|(?i:INSERT\s+INTO|DELETE\s+FROM)"
+    r"|UPDATE\s.{1,100}\sSET|update\s.{1,100}\sset)"
+)
 _NAME = r"(?i:pass(?:word|wd)?|pwd|secret|api_?key|auth_?token)"
 
 JS = frozenset({"javascript", "js", "jsx", "typescript", "ts", "tsx", "node", "mjs", "vue", "html"})
@@ -54,15 +58,15 @@ LINE_RULES: tuple[LineRule, ...] = (
     LineRule("sql_injection", SQL, r"""(?i)\bEXEC(?:UTE)?\s*(?:IMMEDIATE\s+|\(\s*)?(?:N?'(?:[^'\n]|''){0,200}'\s*(?:\+|\|\|)|@\w{1,40}\s*\+)"""),
     LineRule("hard_coded_credential", ANY, rf"""\b\w{{0,30}}{_NAME}["']?\s*(?:=|:|:=|=>)\s*["'][^"'\s<>${{}}]{{8,80}}["']"""),
     LineRule("download_and_run", SHELL, r"""\b(?:curl|wget)\s[^\n|;]{0,200}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"""),
-    LineRule("no_tls_verification", SHELL, r"""\bcurl\s[^\n|;]{0,200}(?:\s-[a-zA-Z]{0,5}k\b|--insecure)|\bwget\s[^\n]{0,200}--no-check-certificate"""),
+    LineRule("no_tls_verification", SHELL, r"""\bcurl\b[^\n|;]{0,200}\s(?:-[a-zA-Z]{0,5}k\b|--insecure)|\bwget\s[^\n]{0,200}--no-check-certificate"""),
     LineRule("no_tls_verification", SHELL, r"""StrictHostKeyChecking[= ]no\b|http\.sslVerify\s+false|GIT_SSL_NO_VERIFY=(?:1|true)|strict-ssl\s+false"""),
     LineRule("bad_permissions", SHELL, r"""\bchmod\s+(?:-R\s+)?(?:0?777|a\+rwx)\b"""),
-    LineRule("code_injection", SHELL, r"""(?:^|[\s;])(eval\s+["']?\$[\w{@*(][^\n]{0,80})"""),
+    LineRule("code_injection", SHELL, r"""(?:^|[\s;])(eval\s+["']?\$[\w{@*][^\n]{0,80})"""),
     LineRule("command_injection", PHP, r"""\b(?:system|exec|shell_exec|passthru|popen)\([^)\n]{0,100}\$_(?:GET|POST|REQUEST|COOKIE)"""),
     LineRule("code_injection", PHP, r"""\beval\([^)\n]{0,100}\$"""),
     LineRule("unsafe_deserialization", PHP, r"""\bunserialize\([^)\n]{0,60}\$_(?:GET|POST|REQUEST|COOKIE)"""),
     LineRule("path_traversal", PHP, r"""\b(?:include|require|file_get_contents|readfile|fopen)(?:_once)?[\s(][^;\n]{0,80}\$_(?:GET|POST|REQUEST)"""),
-    LineRule("cross_site_scripting", PHP, r"""\b(?:echo|print)\s[^;\n]{0,60}\$_(?:GET|POST|REQUEST)\["""),
+    LineRule("cross_site_scripting", PHP, r"""\b(?:echo|print)\s[^;(\n]{0,60}\$_(?:GET|POST|REQUEST)\["""),
     LineRule("weak_password_hash", PHP, rf"""\b(?:md5|sha1)\([^)\n]{{0,40}}{_NAME}"""),
     LineRule("command_injection", JVM, r"""getRuntime\(\)\.exec\([^)\n]{0,120}["']?\s*\+"""),
     LineRule("unsafe_deserialization", JVM, r"""new ObjectInputStream\([^)\n]{0,100}\)"""),

@@ -45,6 +45,9 @@ def readings(text: str) -> Iterator[Reading]:
         return (start, end) if origins is None else (origins[start], origins[end - 1] + 1)
 
     yield Reading("plain", plain, place)
+    if origins is not None and len(text.lower()) == len(text):
+        # Of look-alike letters some are what they look like: those of Russian and Greek.
+        yield Reading("plain", text.lower(), lambda start, end: (start, end))
     leet = plain.translate(_LEET)
     if leet != plain:
         yield Reading("leetspeak", leet, place)
@@ -76,10 +79,10 @@ class _Forms(dict[str, str]):
         elif char in _ALIKE:
             form = _ALIKE[char]
         else:
-            # The marks that NFKD splits off are dropped, and letters of other alphabets stay.
-            form = "".join(
-                each for each in unicodedata.normalize("NFKD", char).lower() if not unicodedata.combining(each)
-            )
+            split = unicodedata.normalize("NFKD", char).lower()
+            bare = "".join(each for each in split if not unicodedata.combining(each))
+            # Elsewhere marks make letters of their own, as in Japanese and Russian.
+            form = bare if bare.isascii() else unicodedata.normalize("NFKC", char).lower()
         self[char] = form
         return form
 

@@ -1,6 +1,6 @@
 """Prompt injection, jailbreaks and attempts to get at the system prompt.
 
-Rules find what attacks say, in eight languages and in disguise: look-alike letters, digits for letters, odd spacing,
+Rules find what attacks say, in twelve languages and in disguise: look-alike letters, digits for letters, odd spacing,
 base64, hexadecimal, rot13, characters that no font shows. With `embedding_model` each sentence is also compared by
 meaning with known attacks; with `model_dir` Prompt Guard's own weights judge too.
 """
@@ -38,7 +38,7 @@ class Config(ProviderConfig):
         "PROMPT_GUARD_EMBEDDING_MODEL", None, "Model that compares sentences by meaning; left out: rules alone."
     )
     similarity_threshold: float = Field(
-        0.6, gt=0, le=1, description="Least cosine to a known attack; it depends on the embedding model."
+        0.55, gt=0, le=1, description="Least cosine to a known attack; it depends on the embedding model."
     )
     max_sentences: int = Field(1_024, ge=1, description="Most sentences of a text that are compared; more are refused.")
     model_dir: Path | None = env(
