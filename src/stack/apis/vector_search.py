@@ -5,15 +5,17 @@ Source: https://platform.openai.com/docs/api-reference/vector-stores/search
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from stack.apis.filters import Attribute, Filter
 from stack.apis.shapes import Items
 from stack.apis.vector_stores import MAX_DIMENSION, Id, Number, StoreRequest, Text
 from stack.apis.wire import WireModel
+
+T = TypeVar("T")
 
 SearchMode = Literal["vector", "keyword", "hybrid"]
 MAX_RESULTS = 50
@@ -33,6 +35,18 @@ ChunkMetadata = Annotated[
 _STORE_ID = Field(validation_alias=AliasChoices("vector_store_id", "vector_db_id"))
 
 
+# A search of mode `hybrid` joins two lists before a model orders them.
+_JOINED = ("alpha", "impact_factor")
+_OPTIONS = {"rrf": ("impact_factor",), "weighted": ("alpha",), "neural": (*_JOINED, "model"), "none": ()}
+
+
+def _taken(value: T, info: ValidationInfo, ranker: str | None) -> T:
+    """An option that the ranker takes; `auto` stands for the configured way to join."""
+    if value is not None and ranker is not None and info.field_name not in _OPTIONS.get(ranker, _JOINED):
+        raise PydanticCustomError("ranker_option", "the ranker `{ranker}` does not take it", {"ranker": ranker})
+    return value
+
+
 class RankingOptions(StoreRequest):
     """How results are scored.
 
@@ -46,6 +60,11 @@ class RankingOptions(StoreRequest):
     alpha: Share | None = None
     impact_factor: Impact | None = None
     model: Id | None = None
+
+    @field_validator("alpha", "impact_factor", "model")
+    @classmethod
+    def _belongs(cls, value: T, info: ValidationInfo) -> T:
+        return _taken(value, info, info.data.get("ranker"))
 
 
 class SearchRequest(StoreRequest):
@@ -158,6 +177,11 @@ class Ranker(StoreRequest):
     impact_factor: Impact | None = None
     alpha: Share | None = None
     model: Id | None = None
+
+    @field_validator("impact_factor", "alpha", "model")
+    @classmethod
+    def _belongs(cls, value: T, info: ValidationInfo) -> T:
+        return _taken(value, info, info.data.get("type"))
 
 
 class QueryParams(StoreRequest):
