@@ -65,7 +65,9 @@ class RetrievalConfig(ConfigModel):
 class IngestionConfig(ConfigModel):
     """How files are cut unless a request says otherwise."""
 
-    default_chunk_size_tokens: int = Field(800, ge=100, le=4096, description="Largest chunk, unless the model reads less.")
+    default_chunk_size_tokens: int = Field(
+        800, ge=100, le=4096, description="Largest chunk; less where the model does."
+    )
     default_chunk_overlap_tokens: int = Field(400, ge=0, description="What neighbours share; at most half a chunk.")
     max_concurrent_files: int = Field(2, ge=1, le=64, description="Files that one process works on at once.")
     max_attempts: int = Field(3, ge=1, le=20, description="How often a file is tried before it fails.")
