@@ -78,3 +78,11 @@ class ShieldList(WireModel):
     """Every shield."""
 
     data: Items[ShieldObject]
+
+
+class ShieldDeleted(WireModel):
+    """What is left of a shield."""
+
+    id: str
+    object: Literal["shield"] = "shield"
+    deleted: Literal[True] = True

@@ -72,7 +72,7 @@ def openapi_of(app: FastAPI, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The document, made at the first call."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        known = {(f"/v1{endpoint.path}", endpoint.method.lower()): endpoint for endpoint in endpoints}
+        known = {(_shown(endpoint.path), endpoint.method.lower()): endpoint for endpoint in endpoints}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 if endpoint := known.get((path, method)):
@@ -85,6 +85,11 @@ def openapi_of(app: FastAPI, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         }
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _shown(path: str) -> str:
+    """A path as the document has it: without the kind of its parameters."""
+    return f"/v1{path}".replace(":path}", "}")
 
 
 def _describe(path: str, operation: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from stack.apis.moderations import ModerationRequest, ModerationResponse
 from stack.apis.safety import RunShieldRequest, RunShieldResponse, VerdictList
-from stack.apis.shields import ShieldList, ShieldObject, ShieldRegistration
+from stack.apis.shields import ShieldDeleted, ShieldList, ShieldObject, ShieldRegistration
 from stack.server.endpoint import Endpoint, json_response, read_body, read_query
 from stack.server.requests import Gate
 from stack.services.safety import SafetyService
@@ -61,7 +61,7 @@ class SafetyRoutes:
     async def remove_shield(self, identifier: str) -> Response:
         """Remove a shield that was registered while the stack ran."""
         await self._service.shields.remove(identifier)
-        return Response(b"null", media_type="application/json")
+        return json_response(ShieldDeleted(id=identifier))
 
 
 def safety_endpoints(service: SafetyService, gate: Gate) -> list[Endpoint]:
@@ -99,5 +99,5 @@ def safety_endpoints(service: SafetyService, gate: Gate) -> list[Endpoint]:
             errors=(*_ASKED, "409"),
         ),
         Endpoint("GET", one, routes.retrieve_shield, tag, answer=ShieldObject, errors=("404",)),
-        Endpoint("DELETE", one, routes.remove_shield, tag, errors=("404", "409")),
+        Endpoint("DELETE", one, routes.remove_shield, tag, answer=ShieldDeleted, errors=("404", "409")),
     ]

@@ -81,7 +81,7 @@ def test_every_documented_route_answers(lab_http, operations):
         found = {"model_id": "alias", "provider_id": "faulty"}
         names = {name: found.get(name, "unknown") for name in re.findall(r"{(\w+)}", path)}
         answer = lab_http.wire.request(method, path.format(**names), json={})
-        is_ours = "/v1/files" not in path and "vector" not in path  # the lab has neither
+        is_ours = not any(name in path for name in ("/v1/files", "vector", "/shields/"))  # the lab has none
         if is_ours or (method, path) == ("get", "/v1/vector_stores"):
             assert answer.status_code == (200 if method == "get" else 400)
         else:
