@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stack.apis.shields import Shield, ShieldRegistration
-from stack.errors import Conflict, InvalidRequest, StackError, quoted
+from stack.errors import Conflict, InvalidRequest, NotFound, StackError, quoted
 from stack.routing.safety import SafetyRouter
 from stack.storage import Database, Storage
 
@@ -102,9 +102,11 @@ class ShieldsService:
 
     def _only_provider(self) -> str:
         ids = list(self._router.instances)
-        if len(ids) != 1:
-            fix = f"name one of {quoted(ids)}" if ids else "there is no provider of safety"
-            raise InvalidRequest(f"`provider_id` is missing: {fix}", param="provider_id")
+        if not ids:
+            message = "there is no provider of safety: add one under `providers.safety`"
+            raise NotFound(message, param="provider_id")
+        if len(ids) > 1:
+            raise InvalidRequest(f"`provider_id` is missing: name one of {quoted(ids)}", param="provider_id")
         return ids[0]
 
     def _place(self, shield: Shield) -> None:

@@ -106,11 +106,11 @@ async def test_a_shield_whose_provider_is_down_is_not_registered(process):
         await process(down, declared=()).shields.register(ShieldRegistration(shield_id="mine"))
 
 
-@pytest.mark.parametrize("count", [0, 2])
-async def test_a_provider_must_be_named_unless_there_is_one(process, count):
-    started = process(*(instance(Words(), f"p{i}") for i in range(count)), declared=()) if count else process()
-    started.router.instances = {} if count == 0 else started.router.instances
-    with pytest.raises(InvalidRequest) as raised:
+@pytest.mark.parametrize(("ids", "error"), [((), NotFound), (("p", "q"), InvalidRequest)])
+async def test_a_provider_must_be_named_unless_there_is_one(process, ids, error):
+    started = process(declared=())
+    started.router.instances = {name: instance(Words(), name) for name in ids}
+    with pytest.raises(error) as raised:
         await started.shields.register(ShieldRegistration(shield_id="mine"))
     assert raised.value.param == "provider_id"
 
