@@ -107,8 +107,13 @@ def test_settings_go_by_our_names(inference, expected):
 def test_resources_follow_their_provider(upgrade):
     run = yaml.safe_load(upgrade("llama_stack.yaml").run_yaml)
     assert [model["provider_id"] for model in run["models"]] == ["${env.OLLAMA_URL:+ollama}", "sentence-transformers"]
-    assert [shield["provider_id"] for shield in run["shields"]] == ["llama-guard", "llama-guard"]
+    assert [shield["provider_id"] for shield in run["shields"]] == ["llama-guard", "codescanner"]
     assert [store["vector_store_id"] for store in run["vector_stores"]["stores"]] == ["docs"]
+
+
+def test_a_resource_that_names_no_provider_is_of_the_only_one():
+    found = of("provider_id: a, provider_type: inline::playground", "models: [{model_id: m}]")
+    assert [model["provider_id"] for model in yaml.safe_load(found.run_yaml)["models"]] == ["a"]
 
 
 def test_external_providers_are_declared_by_a_module_of_ours(upgrade):
