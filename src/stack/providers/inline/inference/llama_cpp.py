@@ -63,9 +63,10 @@ class LlamaCpp(Provider, Inference):
         self._loaded = await asyncio.to_thread(_load, self.config)
 
     async def shutdown(self) -> None:
-        self._worker.close()
-        if self._loaded is not None:
-            await self._worker_free(self._loaded)
+        await self._worker.close()
+        model, self._loaded = self._loaded, None
+        if model is not None:
+            await asyncio.to_thread(model.close)
 
     async def openai_chat_completion(
         self, request: ChatCompletionRequest
@@ -128,10 +129,6 @@ class LlamaCpp(Provider, Inference):
 
     def _meta(self) -> ReplyMeta:
         return ReplyMeta(provider_id=self.deps.provider_id, upstream_model=self._name)
-
-    async def _worker_free(self, model: GGUF) -> None:
-        self._loaded = None
-        await asyncio.to_thread(model.close)
 
 
 def _with_usage(request: ChatCompletionRequest | CompletionRequest) -> bool:

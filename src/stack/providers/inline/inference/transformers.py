@@ -68,7 +68,7 @@ class Transformers(Provider, Inference):
             self._embedder = await asyncio.to_thread(_embedder, self.config)
 
     async def shutdown(self) -> None:
-        self._worker.close()
+        await self._worker.close()
 
     async def openai_chat_completion(
         self, request: ChatCompletionRequest

@@ -21,17 +21,20 @@ class Worker:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._most = max_waiting + 1
         self._open = 0
+        self._asked: set[Stopped] = set()
 
     async def run(self, work: Callable[[Stopped], T]) -> T:
         """The result of `work`, which looks at its event from time to time. Raises: ProviderUnavailable."""
         stopped = Stopped()
         self._enter()
+        self._asked.add(stopped)
         future = self._threads.submit(work, stopped)
         future.add_done_callback(lambda _: self._leave())
         try:
             return await asyncio.wrap_future(future)
         finally:
             stopped.set()
+            self._asked.discard(stopped)
 
     async def pieces(self, work: Callable[[Stopped], Iterable[T]]) -> AsyncGenerator[T, None]:
         """What `work` yields, as it does. Raises: ProviderUnavailable, and what `work` raises."""
@@ -56,9 +59,11 @@ class Worker:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-    def close(self) -> None:
-        """End after what is being worked on; what waits in line is dropped."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Tell all that nobody waits, and wait for the thread: what it works with may be taken down then."""
+        for stopped in self._asked:
+            stopped.set()
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
     def _enter(self) -> None:
         if self._open >= self._most:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -13,10 +13,10 @@ from stack.providers.inline.local_model.worker import Stopped, Worker
 
 
 @pytest.fixture
-def worker() -> Iterator[Worker]:
+async def worker() -> AsyncIterator[Worker]:
     worker = Worker("test", max_waiting=1)
     yield worker
-    worker.close()
+    await worker.close()
 
 
 async def test_work_is_done_in_one_thread_beside_the_loop(worker):
@@ -71,3 +71,18 @@ async def test_a_full_line_turns_away(worker):
         await worker.run(lambda _: None)
     free.set()
     assert await asyncio.gather(*waiting) == [True, True]
+
+
+async def test_closing_ends_what_is_worked_on_and_waits_for_it():
+    worker, begun, ended = Worker("test", max_waiting=1), threading.Event(), threading.Event()
+
+    def work(stopped: Stopped) -> None:
+        begun.set()
+        stopped.wait()
+        ended.set()
+
+    waiting = asyncio.create_task(worker.run(work))
+    await asyncio.to_thread(begun.wait)
+    await worker.close()
+    assert ended.is_set()
+    await waiting
