@@ -69,9 +69,9 @@ async def test_the_asynchronous_client(origin, says):
         (lambda client, says: client.chat.completions.create(model="none", messages=HI), openai.NotFoundError),
         (lambda client, says: client.chat.completions.create(model=says, messages=[]), openai.BadRequestError),
         (lambda client, says: client.embeddings.create(model=says, input="a"), openai.BadRequestError),
-        (lambda client, says: client.files.list(), openai.NotFoundError),
+        (lambda client, says: client.batches.list(), openai.NotFoundError),
     ],
-    ids=["retrieve", "chat", "messages", "embeddings", "files"],
+    ids=["retrieve", "chat", "messages", "embeddings", "batches"],
 )
 def test_errors_are_of_the_classes_that_users_catch(client, says, call, error):
     with pytest.raises(error) as caught:
