@@ -49,12 +49,13 @@ def chats(*bodies, **headers):
     return [Ask("POST", CHAT, body, headers) for body in bodies]
 
 
+RERANK = {"model": "playground/lexical-reranker", "query": "red cat", "documents": ["a dog", "a red cat"]}
 GOOD = [
     *get("/v1/models", "/v1/openai/v1/models", "/v1/models/alias", f"/v1/openai/v1/models/{CHATS}"),
     *get("/v1/health", "/v1/version", "/v1/providers", "/v1/providers/faulty", "/v1/providers/unpacked"),
     *get("/v1/inspect/routes", "/v1alpha/admin/health", "/v1alpha/admin/version", "/v1alpha/admin/providers"),
     *get("/v1alpha/admin/providers/closed", "/v1alpha/admin/inspect/routes", "/openapi.json", "/docs"),
-    *get("/docs/oauth2-redirect", "/v1/models?limit=1"),
+    *get("/docs/oauth2-redirect", "/v1/models?limit=1", "/v1/health/ready", "/v1alpha/admin/health/ready"),
     *chats(
         asking(CHATS),
         asking(CHATS, stream=True),
@@ -82,6 +83,7 @@ GOOD = [
     Ask("POST", "/v1/embeddings", {"model": EMBEDS, "input": ["a", "b"], "dimensions": 8}),
     Ask("POST", "/v1/openai/v1/embeddings", {"model": EMBEDS, "input": "a", "encoding_format": "base64"}),
     Ask("POST", "/v1/embeddings", {"model": "alias-embedding", "input": [[1, 2], [3]]}),
+    *(Ask("POST", f"{prefix}/rerank", RERANK) for prefix in ("/v1", "/v1/openai/v1")),
 ]
 BAD = [
     *get("/", "/v1", "/v1/nothing", "/v1/models/nothing", "/v1/providers/nothing", "/v1/models/", "/openapi.yaml"),
@@ -216,8 +218,13 @@ def test_bad_requests_are_not(inside, ask):
     assert ask.of(inside).status_code >= 400
 
 
+# This stack has no providers of them; their own tests go both ways.
+OTHER_APIS = re.compile("/(files|moderations|safety|shields|vector-io|vector_stores)")
+
+
 def test_every_route_is_among_the_good_requests(inside):
-    listed = inside.get("/v1/inspect/routes").json()["data"]
+    everything = inside.get("/v1/inspect/routes").json()["data"]
+    listed = [each for each in everything if not OTHER_APIS.search(each["route"])]
     asked = [(ask.method, ask.path) for ask in GOOD]
     patterns = {(each["method"], re.sub(r"\{\w+(:path)?\}", ".+", each["route"])) for each in listed}
     unasked = [

@@ -33,10 +33,10 @@ def message(content: str) -> bytes:
 
 BODIES = {
     "100,000 open arrays": (raw("[" * 100_000), "invalid_json"),
-    "100,000 open objects": (raw('{"a":' * 100_000), "invalid_json"),
+    "100,000 open objects": (raw('{"a":' * 100_000), "invalid_request"),
     "100,000 arrays": (raw("[" * 100_000 + "]" * 100_000), "invalid_json"),
     "100,000 arrays in an unknown field": (chat(f'"x": {"[" * 100_000}{"]" * 100_000}'), "invalid_json"),
-    "100,000 objects in metadata": (chat('"metadata": ' + '{"a":' * 100_000 + "1" + "}" * 100_000), "invalid_json"),
+    "100,000 objects in metadata": (chat('"metadata": ' + '{"a":' * 100_000 + "1" + "}" * 100_000), "invalid_request"),
     "65 levels": (chat(f'"x": {"[" * 64}{"]" * 64}'), "invalid_json"),
     "65 levels behind a text of brackets": (chat(f'"y": "]]\\"]]", "x": {"[" * 64}{"]" * 64}'), "invalid_json"),
     "100 levels of contents": (message("[" * 100 + "]" * 100), "invalid_request"),

@@ -125,7 +125,10 @@ DIFFERENCES = {
     **{(kind, "attributes{}"): WHOLE for kind in (FileAttachRequest, FileUpdateRequest, FileBatchRequest)},
     (FileBatchRequest, "files[].attributes{}"): WHOLE,
     (FileUpdateRequest, "vector_store_id"): IN_PATH,
-    **{(VectorStoreFile, name): OURS for name in ("attempts", "chunks_done", "chunks_total", "filename")},
+    **{
+        (VectorStoreFile, name): OURS
+        for name in ("attempts", "chunks_done", "chunks_total", "chunks_truncated", "filename")
+    },
     (VectorStoreFile, "attributes{}"): WHOLE,
     (VectorStoreFile, "chunking_strategy.type"): "no file was added before there were strategies",
     **{(FileContent, name): OURS for name in ("chunk_id", "end", "start")},
