@@ -122,7 +122,7 @@ def test_it_is_asked_once_and_told_in_one_line_of_the_log(ask, row, upstream, ma
     assert (told["event"], told["level"]) == ("upstream error", "warning")
     assert (told["provider"], told["model"], told["code"]) == ("faulty", name, row.code)
     assert (told["attempt"], told["status"]) == ("1", str(row.status))
-    assert float(told["duration_ms"]) > 0
+    assert float(told["duration_ms"]) >= 0  # the event loop counts whole milliseconds
     assert upstream.counts.redirect_followed[name] == 0
 
 
