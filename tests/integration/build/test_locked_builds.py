@@ -135,7 +135,8 @@ def test_a_file_that_is_not_the_one_of_the_lock_leaves_the_old_environment(stack
     assert ended.exit_code == 1
     assert installed() == {"stack-9", "acme-1", "x-1", "y-1"}
     assert {path: path.read_bytes() for path in MADE.glob("*.*")} == before
-    assert sorted(path.name for path in MADE.iterdir()) == ["build.yaml", "pylock.toml", "run.yaml", "venv", "wheels"]
+    made = ["build.yaml", "pylock.toml", "run.schema.json", "run.yaml", "venv", "wheels"]
+    assert sorted(path.name for path in MADE.iterdir()) == made
 
 
 def test_a_failed_first_build_leaves_nothing(stack, small, index):
