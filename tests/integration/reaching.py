@@ -66,3 +66,14 @@ def _reached(client: StackClient, origin: str) -> Reached:
     wire.base_url = httpx2.URL(origin)
     wire.timeout = httpx2.Timeout(PATIENCE_S)
     return Reached(client, wire)
+
+
+@contextmanager
+def reached_by(way: str, config: str | Path, variables: Mapping[str, str]) -> Iterator[Reached]:
+    """A stack of its own, by one of `WAYS`."""
+    if way == "library":
+        with in_process(config, variables) as found:
+            yield found
+        return
+    with server_process(config, variables=variables) as server, over_http(server.origin) as found:
+        yield found

@@ -6,11 +6,10 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
-from integration.reaching import PATIENCE_S, WAYS, Reached, in_process, over_http, server_process
+from integration.reaching import PATIENCE_S, WAYS, Reached, reached_by
 
-from stack import AsyncStackAsLibraryClient, StackClient
+from stack import AsyncStackAsLibraryClient
 
 SHELF = Path(__file__).with_name("stack.yaml")
 
@@ -18,22 +17,8 @@ SHELF = Path(__file__).with_name("stack.yaml")
 @pytest.fixture(scope="module", params=WAYS)
 def reached(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reached]:
     variables = {"STACK_STATE_DIR": str(tmp_path_factory.mktemp("state"))}
-    if request.param == "library":
-        with in_process(SHELF, variables) as found:
-            yield found
-        return
-    with server_process(SHELF, variables=variables) as server, over_http(server.origin) as found:
+    with reached_by(request.param, SHELF, variables) as found:
         yield found
-
-
-@pytest.fixture
-def client(reached: Reached) -> StackClient:
-    return reached.client
-
-
-@pytest.fixture
-def wire(reached: Reached) -> httpx2.Client:
-    return reached.wire
 
 
 @pytest.fixture
