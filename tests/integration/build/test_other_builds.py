@@ -74,7 +74,7 @@ def test_a_container_is_a_folder_of_files_and_no_environment(container):
     files = {path.relative_to(container).as_posix() for path in container.rglob("*") if path.is_file()}
     (own,) = [name for name in files if name.startswith("wheels/")]
     listed = {"Containerfile", ".containerignore", ".dockerignore", "build.yaml", "run.yaml", "pylock.toml"}
-    assert files == {*listed, "requirements/1.txt", own}
+    assert files == {*listed, "run.schema.json", "requirements/1.txt", own}
     assert yaml.safe_load((container / "build.yaml").read_text())["image_type"] == "container"
 
 
