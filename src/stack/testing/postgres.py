@@ -52,6 +52,8 @@ class PostgresServer:
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         try:
+            if self._as:
+                self._programs = self._copied()
             self._initialize()
             self.start()
         except BaseException:
@@ -94,6 +96,14 @@ class PostgresServer:
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait()
             self._process = None
+
+    def _copied(self) -> Path:
+        """The programs, and their libraries, where SERVER_USER may run them: an environment may be in a private folder."""
+        package = self._programs.parent.parent
+        for folder in package.parent.glob(f"{package.name}*"):
+            shutil.copytree(folder, self.folder / "programs" / folder.name, symlinks=True)
+        self.folder.chmod(0o755)
+        return self.folder / "programs" / self._programs.relative_to(package.parent)
 
     def _initialize(self) -> None:
         data, password = self.folder / "data", self.folder / "password"
