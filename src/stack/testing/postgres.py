@@ -98,7 +98,7 @@ class PostgresServer:
             self._process = None
 
     def _copied(self) -> Path:
-        """The programs, and their libraries, where SERVER_USER may run them: an environment may be in a private folder."""
+        """The programs and their libraries where SERVER_USER may run them: an environment may be in a private place."""
         package = self._programs.parent.parent
         for folder in package.parent.glob(f"{package.name}*"):
             shutil.copytree(folder, self.folder / "programs" / folder.name, symlinks=True)
