@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Looked through in less than 0.1 s; a start does not wait for larger ones, so that it takes no longer as they grow.
+CHECKED_FIRST_BYTES = 8 * 1024 * 1024
 CHECK_WAIT_S = 2.0
 
 log = structlog.get_logger("stack.storage")
@@ -120,7 +122,8 @@ class Database:
     async def _begin_check(self) -> None:
         """Look for damage; what takes longer than a moment goes on beside the work."""
         self._checking = asyncio.create_task(self._quick_check())
-        await asyncio.wait([self._checking], timeout=CHECK_WAIT_S)
+        is_small = self.path.stat().st_size <= CHECKED_FIRST_BYTES
+        await asyncio.wait([self._checking], timeout=CHECK_WAIT_S if is_small else 0)
         if self._checking.done():
             await self._checking
         else:

@@ -111,10 +111,11 @@ async def read_for_ever(database):
         await database.read(lambda connection: 1)
 
 
-async def test_a_slow_check_goes_on_beside_the_work(state_dir, put, texts, monkeypatch):
+@pytest.mark.parametrize("limit", ["CHECK_WAIT_S", "CHECKED_FIRST_BYTES"])
+async def test_the_check_of_a_slow_or_large_database_goes_on_beside_the_work(state_dir, put, limit, monkeypatch):
     path = await filled(state_dir, put)
     overwrite(path, 300)
-    monkeypatch.setattr(database_module, "CHECK_WAIT_S", 0)
+    monkeypatch.setattr(database_module, limit, 0)
     storage = Storage(state_dir)
     database = await storage.database("items", ["..."])
     with pytest.raises(StorageCorrupt):
