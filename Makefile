@@ -11,7 +11,7 @@ STARTER := $(VENV)/.starter-installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check codegen format engines bench bench-vectors soak fuzz clean
+.PHONY: help run test check codegen format engines natives bench bench-vectors soak fuzz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
@@ -42,6 +42,9 @@ format: $(DEV)  ## format the code, and fix what the linter can
 
 engines: $(DEV)  ## install the vector engines that tests run against; tests of missing ones are skipped
 	@$(BIN)/python -m stack.testing.engines
+
+natives: $(DEV)  ## install llama.cpp (built once) and PyTorch for the tests that run models; without them these are skipped
+	@$(BIN)/python -m stack.testing.natives
 
 bench: $(DEV) $(BENCH)  ## measure against the upstream itself, a naive proxy, and other HTTP clients
 	$(BIN)/python benchmarks/bench.py

@@ -5,18 +5,14 @@ from __future__ import annotations
 import string
 from pathlib import Path
 
-LETTERS = string.ascii_lowercase
+from alphabet_gguf import CONTEXT, LETTERS, TEMPLATE
+
 SPECIAL = ["<unk>", "<s>", "</s>"]
 CHARACTERS = [character for character in string.printable if character not in LETTERS]
 WORDS = [*SPECIAL, *CHARACTERS, *LETTERS]
-CONTEXT = 128
-TEMPLATE = (
-    "{% for m in messages %}{% if m['role'] == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"
-    "{{ m['content'] }} {% endfor %}:"
-)
 
 
-def write_alphabet(folder: Path, *, template: str | None = TEMPLATE) -> Path:
+def write_folder(folder: Path, *, template: str | None = TEMPLATE) -> Path:
     """What follows a letter is the next one, what follows `z` is the end, and what follows anything else is `a`."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

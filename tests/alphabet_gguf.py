@@ -15,8 +15,12 @@ import numpy
 U32, F32, TEXT, ARRAY, U64, I32 = 4, 6, 8, 9, 10, 5
 NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 WIDTH = 320
+CONTEXT = 256
 LETTERS = string.ascii_lowercase
-TEMPLATE = "{% for m in messages %}{{ m['role'] }}:{{ m['content'] }} {% endfor %}assistant:"
+TEMPLATE = (
+    "{% for m in messages %}{% if m['role'] == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"
+    "{{ m['content'] }} {% endfor %}:"
+)
 
 
 def vocabulary() -> list[tuple[str, int]]:
@@ -25,14 +29,14 @@ def vocabulary() -> list[tuple[str, int]]:
     return control + [(f"<0x{byte:02X}>", BYTE) for byte in range(256)] + [(letter, NORMAL) for letter in LETTERS]
 
 
-def write_alphabet(path: Path, context: int = 256) -> Path:
+def write_gguf(path: Path) -> Path:
     """What follows a letter is the next one, what follows `z` is the end, and what follows anything else is `a`."""
     tokens = vocabulary()
     names = [text for text, _ in tokens]
     first = names.index("a")
     facts: dict[str, tuple[int, Any]] = {
         "general.architecture": (TEXT, "llama"),
-        "llama.context_length": (U32, context),
+        "llama.context_length": (U32, CONTEXT),
         "llama.embedding_length": (U32, WIDTH),
         "llama.block_count": (U32, 1),
         "llama.feed_forward_length": (U32, 32),

@@ -51,10 +51,14 @@ def install(program: str) -> Path:
     return folder / "bin" / program
 
 
-def _folder(program: str) -> Path:
+def kept_in(variable: str, folder: str) -> Path:
+    """What the variable names, or a folder of the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    root = Path(os.environ.get("STACK_TEST_ENGINES") or Path(cache) / "stack" / "test-engines")
-    return root / "-".join(PACKAGES[program]).replace("==", "-")
+    return Path(os.environ.get(variable) or Path(cache) / "stack" / folder)
+
+
+def _folder(program: str) -> Path:
+    return kept_in("STACK_TEST_ENGINES", "test-engines") / "-".join(PACKAGES[program]).replace("==", "-")
 
 
 class EngineServer:

@@ -1,16 +1,20 @@
-"""A playground to ask, and short ways to write requests."""
+"""A playground to ask, models in this process that say the alphabet, and short ways to write requests."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alphabet_models import new_model, write_model
 
 from stack.apis.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
 from stack.providers.inline.inference.playground import Config, Playground
 from stack.testing.deps import provider_deps
+from stack.testing.natives import INSTALL, NATIVES
 
 Chat = Callable[..., ChatCompletionRequest]
 
@@ -67,3 +71,34 @@ def streamed(playground: Playground, chat: Chat) -> Callable[..., Any]:
         return [chunk async for chunk in stream]
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def alphabet_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`alphabet_of("llama-cpp")`: the model of an engine, written once; skips where the engine is not installed."""
+
+    @cache
+    def write(engine: str) -> Path:
+        return write_model(engine, tmp_path_factory.mktemp(engine))
+
+    def find(engine: str) -> Path:
+        if not NATIVES[engine].is_installed():
+            pytest.skip(f"needs {engine}: `{INSTALL}`")
+        return write(engine)
+
+    return find
+
+
+@pytest.fixture
+async def local_model(alphabet_of: Callable[[str], Path]) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """`await local_model("llama-cpp", task="embed")`: a provider that has started on its model, shut down after."""
+    made: list[Any] = []
+
+    async def start(engine: str, **config: Any) -> Any:
+        made.append(new_model(engine, alphabet_of(engine), **config))
+        await made[-1].initialize()
+        return made[-1]
+
+    yield start
+    for each in made:
+        await each.shutdown()
