@@ -65,7 +65,7 @@ def invalid_request(error: ValidationError) -> InvalidRequest:
     if details[0]["type"] == "json_invalid":
         return InvalidRequest(f"the request body is not valid JSON: {details[0]['ctx']['error']}", code="invalid_json")
     path, found = _most_telling([(detail["loc"], detail) for detail in details], ())
-    param = _dotted(path)
+    param = dotted(path)
     subject = f"`{param}`" if param else "the request body"
     return InvalidRequest(f"{subject} {_complaint(found)}", param=param or None)
 
@@ -112,7 +112,8 @@ def _progress(path: Path) -> tuple[int, ...]:
     return tuple(step if isinstance(step, int) else 0 for step in path)
 
 
-def _dotted(path: Path) -> str:
+def dotted(path: Path) -> str:
+    """A path as OpenAI writes it: `messages[0].content`; long keys are cut."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step[:_LONGEST_KEY]}" for step in path)
     return "".join(steps).removeprefix(".")
 

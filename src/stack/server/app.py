@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from stack.apis.context import request_context
 from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest, RerankRequest
-from stack.apis.validation import invalid_request
 from stack.apis.wire import Reply, Stream, WireRequest
 from stack.errors import ProviderBug, ShuttingDown, StackError, UpstreamError
 from stack.runtime import Runtime
 from stack.server.answers import internal_error, send_error, send_reply, send_stream
 from stack.server.json_limits import check_json, check_values
+from stack.server.json_places import unreadable
 from stack.server.metrics import Meter, Uncounted
 from stack.server.readiness import Readiness
 from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
@@ -197,7 +197,7 @@ class App:
             check_json(body)
             return await call.ask(request)
         except ValidationError as error:
-            raise invalid_request(error) from None
+            raise unreadable(error, body) from None
         except ProviderBug as bug:
             told = {"provider": bug.provider_id, "model": bug.model, "exc_info": bug.__cause__}
             log.error("internal error", call=call.name, request_id=rid, **told)

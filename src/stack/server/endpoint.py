@@ -13,6 +13,7 @@ from stack.apis.validation import invalid_request
 from stack.apis.wire import JSON
 from stack.errors import InvalidRequest
 from stack.server.json_limits import check_json, check_values
+from stack.server.json_places import unreadable
 from stack.server.requests import Gate
 
 M = TypeVar("M", bound=BaseModel)
@@ -67,4 +68,4 @@ async def read_body(gate: Gate, request: Request, model: type[M]) -> M:
         check_json(body)
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
-        raise invalid_request(error) from None
+        raise unreadable(error, body) from None

@@ -7,6 +7,7 @@ Parsing and validating holds the whole process, in a thread as well, and takes u
 from __future__ import annotations
 
 from stack.errors import InvalidRequest
+from stack.server.json_places import deep_place
 
 MAX_DEPTH = 64
 MAX_VALUES = 400_000  # more than the 300,000 tokens that OpenAI embeds at once
@@ -43,9 +44,10 @@ def check_json(body: bytes) -> None:
     A body with few brackets costs two counts (0.6 us per kB), any other two thirds of its validation.
     """
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(_without_texts(body), MAX_DEPTH):
-        raise InvalidRequest(
-            f"the request body is not valid JSON: it nests deeper than {MAX_DEPTH} levels", code="invalid_json"
-        )
+        place = deep_place(body, MAX_DEPTH)
+        where = f", in `{place}`" if place else ""
+        message = f"the request body is not valid JSON: it nests deeper than {MAX_DEPTH} levels{where}"
+        raise InvalidRequest(message, param=place or None, code="invalid_json")
 
 
 def _without_texts(body: bytes) -> bytes:
