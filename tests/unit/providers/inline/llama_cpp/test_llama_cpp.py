@@ -21,6 +21,11 @@ SCHEMA = {
 NAMED: Any = {"type": "function", "function": {"name": "set", "parameters": SCHEMA}}
 
 
+@pytest.fixture(autouse=True)
+def installed(alphabet_of) -> None:
+    alphabet_of("llama-cpp")
+
+
 @pytest.fixture
 async def alphabet(local_model) -> Any:
     return await local_model("llama-cpp")
@@ -52,8 +57,7 @@ async def test_a_token_that_is_biased_away_is_not_said(alphabet):
 
 
 @pytest.mark.parametrize("content", [None, b"no model"])
-async def test_a_file_that_is_no_model_is_told(alphabet_of, tmp_path, content):
-    alphabet_of("llama-cpp")
+async def test_a_file_that_is_no_model_is_told(tmp_path, content):
     path = tmp_path / "m.gguf"
     if content:
         path.write_bytes(content)

@@ -17,13 +17,19 @@ ANYTHING = {"temperature": 100.0, "top_p": 1.0, "min_p": 0.0}  # every letter is
 
 
 @pytest.fixture(params=NATIVES)
-async def alphabet(request: pytest.FixtureRequest, local_model) -> Any:
-    return await local_model(request.param)
+def engine(request: pytest.FixtureRequest, alphabet_of) -> str:
+    alphabet_of(request.param)
+    return request.param
 
 
-@pytest.fixture(params=NATIVES)
-async def embedder(request: pytest.FixtureRequest, local_model) -> Any:
-    return await local_model(request.param, task="embed")
+@pytest.fixture
+async def alphabet(engine, local_model) -> Any:
+    return await local_model(engine)
+
+
+@pytest.fixture
+async def embedder(engine, local_model) -> Any:
+    return await local_model(engine, task="embed")
 
 
 def dot(one: list[float], other: list[float]) -> float:

@@ -11,6 +11,11 @@ from stack.errors import ConfigError, Unsupported
 pytestmark = pytest.mark.natives
 
 
+@pytest.fixture(autouse=True)
+def installed(alphabet_of) -> None:
+    alphabet_of("transformers")
+
+
 async def test_the_tokens_of_a_conversation_are_those_of_its_template(local_model):
     alphabet = await local_model("transformers")
     answer = (await alphabet.openai_chat_completion(chat())).value
@@ -25,8 +30,7 @@ async def test_nothing_but_the_tokens_of_a_text_is_in_its_vector(local_model):
     assert answer.usage.prompt_tokens == 4
 
 
-async def test_a_model_without_a_template_goes_on_with_texts_alone(alphabet_of, tmp_path):
-    alphabet_of("transformers")
+async def test_a_model_without_a_template_goes_on_with_texts_alone(tmp_path):
     provider = new_model("transformers", write_folder(tmp_path / "plain", template=None), model_id="alphabet")
     await provider.initialize()
     with pytest.raises(Unsupported, match="has no template for conversations"):
@@ -35,7 +39,6 @@ async def test_a_model_without_a_template_goes_on_with_texts_alone(alphabet_of, 
     await provider.shutdown()
 
 
-async def test_a_folder_without_a_model_is_told(alphabet_of, tmp_path):
-    alphabet_of("transformers")
+async def test_a_folder_without_a_model_is_told(tmp_path):
     with pytest.raises(ConfigError, match="cannot be loaded"):
         await new_model("transformers", tmp_path).initialize()
