@@ -120,7 +120,8 @@ def dotted(path: Path) -> str:
 
 def _complaint(found: list[ErrorDetails]) -> str:
     for detail in found:
-        if rule := _RULES.get(detail["type"]):
+        is_text = isinstance(detail["input"], str)
+        if rule := _RULES.get("string_too_long" if is_text and detail["type"] == "too_long" else detail["type"]):
             return rule.format(**detail.get("ctx", {}))
         if detail["type"] not in _STANDARD:
             return f"is not valid: {detail['msg']}"

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from stack.apis.filters import Attribute, Filter
+from stack.apis.filters import Attribute, CompoundFilter, Filter
 from stack.apis.shapes import Items
-from stack.apis.vector_stores import MAX_DIMENSION, Id, Number, StoreRequest, Text
+from stack.apis.vector_stores import MAX_DIMENSION, Id, Number, StoreRequest, Text, in_64_bits, without_nul
 from stack.apis.wire import WireModel
 
 T = TypeVar("T")
@@ -34,6 +34,22 @@ ChunkMetadata = Annotated[
 ]
 _STORE_ID = Field(validation_alias=AliasChoices("vector_store_id", "vector_db_id"))
 
+
+def _comparable(filter: Filter) -> Filter:
+    if isinstance(filter, CompoundFilter):
+        for inner in filter.filters:
+            _comparable(inner)
+        return filter
+    without_nul(filter.key)
+    for value in filter.value if isinstance(filter.value, list) else [filter.value]:
+        if isinstance(value, str):
+            without_nul(value)
+        else:
+            in_64_bits(value)
+    return filter
+
+
+Filters = Annotated[Filter, AfterValidator(_comparable)]
 
 # A search of mode `hybrid` joins two lists before a model orders them.
 _JOINED = ("alpha", "impact_factor")
@@ -71,7 +87,7 @@ class SearchRequest(StoreRequest):
     """What to look for. query: several are looked for at once. Ours: search_mode."""
 
     query: QueryText | Annotated[Items[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
-    filters: Filter | None = None
+    filters: Filters | None = None
     max_num_results: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = 10
     ranking_options: RankingOptions | None = None
     rewrite_query: bool = False
@@ -191,7 +207,7 @@ class QueryParams(StoreRequest):
     max_chunks: Annotated[int, Field(ge=1, le=MAX_FOUND)] = 5
     score_threshold: float | None = None
     ranker: Ranker | None = None
-    filters: Filter | None = None
+    filters: Filters | None = None
     include_embeddings: bool = False
 
 

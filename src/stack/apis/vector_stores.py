@@ -22,20 +22,22 @@ MAX_DIMENSION = 16_384
 _ENGINE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"  # it may become the name of a table or a collection
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
+    """A text that any database keeps. Raises: PydanticCustomError."""
     if "\0" in text:
         raise PydanticCustomError("nul_character", "it contains a NUL character")
     return text
 
 
-def _in_64_bits(number: float) -> float:
+def in_64_bits(number: float) -> float:
+    """A number that any database keeps. Raises: PydanticCustomError."""
     if isinstance(number, int) and not -(2**63) <= number < 2**63:
         raise PydanticCustomError("integer_size", "it is an integer of more than 64 bits")
     return number
 
 
 # Databases written in C end a text at a NUL, or refuse it.
-Text = Annotated[str, AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(without_nul)]
 Id = Annotated[Text, Field(min_length=1, max_length=256)]
 Metadata = Annotated[
     Map[Annotated[Text, Field(max_length=512)]],
@@ -43,7 +45,7 @@ Metadata = Annotated[
     AfterValidator(lambda metadata: _with_short_keys(metadata)),
 ]
 # A range on `int` alone would make a rounded float of an integer that is too large.
-Number = Annotated[int | float, AfterValidator(_in_64_bits)]  # finite, as in all requests here
+Number = Annotated[int | float, AfterValidator(in_64_bits)]  # finite, as in all requests here
 AttributeValue = Annotated[Text, Field(max_length=512)] | bool | Number
 Attributes = Annotated[
     Map[AttributeValue], Field(max_length=16), AfterValidator(lambda attributes: _with_short_keys(attributes))
@@ -52,7 +54,7 @@ Attributes = Annotated[
 
 def _with_short_keys(found: dict[str, T]) -> dict[str, T]:
     for key in found:
-        if not 1 <= len(_without_nul(key)) <= 64:
+        if not 1 <= len(without_nul(key)) <= 64:
             raise PydanticCustomError("key_length", "its keys have 1 to 64 characters")
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from contextlib import contextmanager
 
 import openai
@@ -9,6 +11,7 @@ import pytest
 
 CATS = b"# Pets\n\n" + b"Cats sleep most of the day. " * 200
 EQUAL = {"type": "eq", "key": "a", "value": 1}
+DEEP = functools.reduce(lambda inner, _: {"type": "and", "filters": [inner]}, range(100), EQUAL)
 
 
 @contextmanager
@@ -122,6 +125,10 @@ async def test_the_asynchronous_client_does_the_same(async_client):
         ("/v1/vector_stores/{id}/search", {"query": "a", "max_num_results": 99}, 400, "max_num_results"),
         ("/v1/vector_stores/{id}/search", {"query": "a", "filters": {**EQUAL, "type": "is"}}, 400, "filters.type"),
         ("/v1/vector_stores/{id}/search", {"query": "a\0"}, 400, "query"),
+        ("/v1/vector_stores/{id}/search", {"query": "a\ud800"}, 400, "query"),
+        ("/v1/vector_stores/{id}/search", {"query": "a", "filters": DEEP}, 400, "filters.filters[0].filters"),
+        ("/v1/vector_stores/{id}/search", {"query": "a", "filters": {**EQUAL, "value": "\0"}}, 400, "filters"),
+        ("/v1/vector_stores", {"metadata": {"a": "\udc00"}}, 400, "metadata.a"),
         ("/v1/vector_stores/none/search", {"query": "a"}, 404, "vector_store_id"),
         ("/v1/vector_stores/{id}/files", {"file_id": "file-none"}, 404, "file_id"),
         ("/v1/vector_stores/{id}/files/file-none", {"attributes": {}}, 404, "file_id"),
@@ -141,7 +148,8 @@ async def test_the_asynchronous_client_does_the_same(async_client):
 def test_what_is_wrong_is_named_over_http(wire, store, path, body, status, param):
     if body.get("vector_store_id") == "{id}":
         body = {**body, "vector_store_id": store.id}
-    answer = wire.post(path.format(id=store.id), json=body)
+    sent = json.dumps(body)  # in ASCII, so that it can tell half of a surrogate pair
+    answer = wire.post(path.format(id=store.id), content=sent, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
 
 

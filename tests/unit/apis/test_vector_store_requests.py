@@ -19,6 +19,10 @@ def search(**request):
     return SearchRequest, {"query": "a", **request}
 
 
+def query(**request):
+    return QueryRequest, {"vector_store_id": "vs_1", "query": "a", **request}
+
+
 def insert(**chunk):
     return InsertRequest, {"vector_store_id": "vs_1", "chunks": [{"content": "a", **chunk}]}
 
@@ -40,6 +44,10 @@ def nested(depth):
         (search(filters={**EQUAL, "value": {}}), "filters.value", "object"),
         (search(filters={**EQUAL, "value": None}), "filters.value", "null"),
         (search(filters={**EQUAL, "type": "in"}), "filters", "`value` of `in` must be a list"),
+        (search(filters={**EQUAL, "key": "\0"}), "filters", "NUL"),
+        (search(filters={"type": "in", "key": "a", "value": ["\0"]}), "filters", "NUL"),
+        (search(filters={"type": "and", "filters": [{**EQUAL, "value": 2**63}]}), "filters", "64 bits"),
+        (query(params={"filters": {**EQUAL, "value": "\0"}}), "params.filters", "NUL"),
         (search(filters={"type": "or", "filters": [EQUAL, {**EQUAL, "key": ""}]}), "filters.filters[1].key", "empty"),
         (search(max_num_results=0), "max_num_results", "at least 1"),
         (search(max_num_results=51), "max_num_results", "at most 50"),
@@ -52,7 +60,7 @@ def nested(depth):
         (insert(content=""), "chunks[0].content", "empty"),
         (insert(content=" \n"), "chunks[0].content", "empty"),
         (insert(content="a\0"), "chunks[0].content", "NUL"),
-        (insert(content="a" * 140_000), "chunks[0].content", "131072"),
+        (insert(content="a" * 140_000), "chunks[0].content", "131072 characters"),
         (insert(content={"type": "image", "image": {}}), "chunks[0].content.type", "`text`"),
         (insert(embedding=[]), "chunks[0].embedding", "empty"),
         (insert(embedding=[1, "2"]), "chunks[0].embedding[1]", "number"),
