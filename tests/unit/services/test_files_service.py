@@ -83,6 +83,23 @@ async def test_a_file_expires_for_readers_at_its_second_and_for_the_disk_at_the_
     assert await store.list_files() == []
 
 
+async def test_a_file_that_an_engine_holds_on_to_keeps_no_other_from_expiring(files, store, clock):
+    held, _ = [await upload(files, purpose=("user_data", HOUR)) for _ in range(2)]
+    holding = {held.id}
+
+    async def let_go(file_id):
+        if file_id in holding:
+            raise ProviderUnavailable("the engine is down")
+
+    files.before_removal(let_go)
+    clock.now += 3600
+    await files.sweep()
+    assert [each.file_id for each in await store.list_files()] == [held.id]
+    holding.clear()
+    await files.sweep()
+    assert await store.list_files() == []
+
+
 async def test_what_is_refused_at_the_end_of_the_form_leaves_no_bytes(files, store):
     def unknown():
         raise Unsupported("no such purpose")

@@ -92,6 +92,20 @@ async def test_a_deleted_file_is_gone_from_every_store_when_the_answer_comes(she
     assert await shelf.sql("SELECT count(*) FROM jobs") == [(0,)]
 
 
+async def test_an_expired_file_is_gone_from_every_store_after_the_next_sweep(shelf, open_shelf):
+    other = await open_shelf()
+    stores = [await shelf.create(), await other.create()]
+    kept, gone = await shelf.add(stores[0], CATS), await shelf.add(stores[0], "Dogs bark.")
+    await other.attach(stores[1], gone.id)
+    await other.done(stores[1], gone.id)
+    files = await shelf.runtime.storage.database("files")
+    await files.write(lambda connection: connection.execute("UPDATE files SET expires_at = 1 WHERE id = ?", (gone.id,)))
+    await other.runtime.files.sweep()
+    assert {found.file_id for found in await shelf.search(stores[0], "dogs bark")} == {kept.id}
+    assert await shelf.search(stores[1], "dogs bark") == []
+    assert (await shelf.service.stores.retrieve(stores[1].id)).file_counts.total == 0
+
+
 async def test_a_file_stays_while_an_engine_cannot_let_it_go(open_shelf):
     shelf = await open_shelf(works=False)
     store = await shelf.create()
