@@ -45,8 +45,8 @@ def calls(state_dir, **variables) -> Iterator[httpx2.Client]:
         yield client
 
 
-def new_store(client, provider_id):
-    body = {"provider_id": provider_id, "embedding_dimension": 64, "name": provider_id}
+def new_store(client, provider_id, **more):
+    body = {"provider_id": provider_id, "embedding_dimension": 64, "name": provider_id, **more}
     return client.post("/vector_stores", json=body).json()["id"]
 
 
@@ -57,6 +57,37 @@ def insert(client, store, name, size=1):
 
 def upload(client, content):
     return client.post("/files", files={"file": ("a.txt", content)}, data={"purpose": "assistants"})
+
+
+def until(true, limit_s=30):
+    """Ask again and again, until it is so."""
+    end = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.05)
+
+
+def attached(client, store, content):
+    """The id of a file that is uploaded, and in a store."""
+    file_id = upload(client, content).json()["id"]
+    path = f"/vector_stores/{store}/files"
+    client.post(path, json={"file_id": file_id})
+    until(lambda: client.get(f"{path}/{file_id}").json()["status"] == "completed")
+    return file_id
+
+
+def files_found(client, store):
+    answer = client.post(f"/vector_stores/{store}/search", json={"query": "cats", "max_num_results": 50})
+    return {found["file_id"] for found in answer.json()["data"]}
+
+
+def change(path, statement):
+    """Change a database as nobody but time would."""
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5000)
+    changed = connection.execute(statement).get
+    connection.close()
+    return changed
 
 
 def told(answer):
@@ -120,6 +151,52 @@ def test_two_servers_see_each_others_inserts_and_deletes_within_a_second(tmp_pat
         assert first.delete(f"/vector_stores/{store}").json()["deleted"]
         asked = second.post("/vector-io/query", json={"vector_store_id": store, "query": "n1"})
         assert told(asked)[:2] == (404, "vector_store_not_found")
+
+
+@pytest.mark.parametrize("provider_id", INLINE)
+def test_what_one_server_replaces_or_takes_out_the_other_no_longer_finds(tmp_path, provider_id):
+    with calls(tmp_path) as first, calls(tmp_path) as second:
+        store, other = new_store(first, provider_id), new_store(second, provider_id)
+        one, two = attached(first, store, b"Cats sleep."), attached(second, store, b"Cats wake.")
+        second.post(f"/vector_stores/{other}/files", json={"file_id": two})
+        until(lambda: files_found(first, other) == {two})
+        assert files_found(second, store) == files_found(first, store) == {one, two}
+        assert first.delete(f"/vector_stores/{store}/files/{one}").json()["deleted"]
+        assert files_found(second, store) == {two}
+        assert second.delete(f"/files/{two}").json()["deleted"]
+        assert [files_found(first, each) for each in (store, other)] == [set(), set()]
+        for writer, reader, size in ((first, second, 3), (second, first, 1)):
+            assert insert(writer, store, "same", size).status_code == 200
+            assert len(chunks_of(reader, store, "same")) == 3
+
+
+@pytest.mark.parametrize("provider_id", INLINE)
+def test_an_unused_store_expires_for_every_server_and_its_chunks_go(tmp_path, provider_id):
+    a_day = {"anchor": "last_active_at", "days": 1}
+    with calls(tmp_path) as first, calls(tmp_path) as second:
+        store = new_store(first, provider_id, expires_after=a_day)
+        assert insert(first, store, "n", 3).status_code == 200
+        assert len(chunks_of(second, store, "n")) == 3
+        change(tmp_path / "vector_stores.db", "UPDATE stores SET last_active_at = last_active_at - 86400")
+        asked = second.post("/vector-io/query", json={"vector_store_id": store, "query": "n"})
+        assert told(asked)[:2] == (400, "vector_store_expired")
+        assert first.get(f"/vector_stores/{store}").json()["status"] == "expired"
+        until(lambda: change(tmp_path / f"vector_io_{provider_id}.db", "SELECT count(*) FROM chunks") == 0)
+
+
+@pytest.mark.parametrize("provider_id", INLINE)
+def test_what_expires_unasked_is_gone_once_a_server_has_looked(tmp_path, provider_id):
+    with calls(tmp_path) as first:
+        kept, old = new_store(first, provider_id), new_store(first, provider_id)
+        one, two = attached(first, kept, b"Cats sleep."), attached(first, kept, b"Cats wake.")
+        change(tmp_path / "files.db", f"UPDATE files SET expires_at = 1 WHERE id = '{two}'")
+        change(
+            tmp_path / "vector_stores.db", f"UPDATE stores SET expires_days = 1, last_active_at = 1 WHERE id = '{old}'"
+        )
+        with calls(tmp_path):  # each looks when it starts, and then every minute
+            until(lambda: files_found(first, kept) == {one})
+            until(lambda: [path.name for path in (tmp_path / "files").glob("**/file-*")] == [one])
+            until(lambda: change(tmp_path / f"vector_io_{provider_id}.db", "SELECT count(*) FROM stores") == 1)
 
 
 @pytest.fixture
