@@ -31,13 +31,18 @@ MAX_NAME = 255
 _UNSHOWN = ("Cc", "Cs", "Zl", "Zp")
 _REVERSING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they make `exe.txt` of `txt.exe`
 
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE files (
     id TEXT PRIMARY KEY, filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
     created_at INTEGER NOT NULL, expires_at INTEGER, provider_id TEXT NOT NULL
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX files_by_expiry ON files (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX files_by_purpose ON files (purpose, id);
+"""
+# Bytes that are older than the database are of one that was lost: nobody knows whether they may go.
+_SECOND = """
+CREATE TABLE begun (at INTEGER NOT NULL) STRICT;
+INSERT INTO begun SELECT iif(EXISTS (SELECT 1 FROM files), 0, unixepoch());
 """
 _COLUMNS = "id, filename, purpose, bytes, sha256, created_at, expires_at, provider_id"
 
@@ -191,10 +196,11 @@ class FilesService:
                 await self._sweep_orphans(instance.provider, now)
 
     async def _sweep_orphans(self, store: FileStore, now: int) -> None:
-        old = [file.file_id for file in await store.list_files() if now - file.modified_at > ORPHAN_AGE_S]
+        database = await self._database()
+        begun = await database.read(lambda connection: connection.execute("SELECT at FROM begun").get)
+        old = [file.file_id for file in await store.list_files() if begun <= file.modified_at < now - ORPHAN_AGE_S]
         find = "SELECT id FROM files WHERE id IN (SELECT value FROM json_each(?))"
         query = (json.dumps(old),)
-        database = await self._database()
         kept = await database.read(lambda connection: {row[0] for row in connection.execute(find, query)})
         for file_id in set(old) - kept:
             await self._forget(store, file_id)
@@ -229,7 +235,7 @@ class FilesService:
 
     async def _database(self) -> Database:
         self._first()
-        return await self._storage.database("files", migrations=[_SCHEMA])
+        return await self._storage.database("files", migrations=[_FIRST, _SECOND])
 
     def _first(self) -> Instance[FileStore]:
         """Where new files go: the first provider of run.yaml."""

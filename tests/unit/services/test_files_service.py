@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import apsw
 import pytest
 import structlog
 
@@ -10,6 +13,7 @@ from stack.errors import NotFound, ProviderUnavailable, StackError, Unsupported
 from stack.providers.inline.files.localfs import Config, LocalFS
 from stack.registry.discovery import find_spec
 from stack.routing.instance import Instance
+from stack.services import files as files_module
 from stack.services.files import ORPHAN_AGE_S, FilesService
 from stack.storage import Storage
 from stack.testing.deps import provider_deps
@@ -130,6 +134,25 @@ async def test_orphans_go_once_they_are_old_and_files_stay(files, store, clock):
     clock.now = orphan_time + ORPHAN_AGE_S + 5
     await files.sweep()
     assert [f.file_id for f in await store.list_files()] == [file.id]
+
+
+@pytest.mark.parametrize(("earlier_rows", "left"), [(0, 1), (1, 0)])
+async def test_bytes_that_are_older_than_the_database_stay_unless_it_was_made_before_that_was_noted(
+    files, store, clock, tmp_path, earlier_rows, left
+):
+    await upload(files)
+    for path in (tmp_path / "state/files").glob("**/file-*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    another = Storage(tmp_path / "another")  # as after the loss of the first
+    connection = apsw.Connection(str(another.path("files").with_suffix(".db")))
+    connection.execute(files_module._FIRST)
+    connection.pragma("user_version", 1)
+    row = ("file-1", "a", "evals", 1, "", 1, None, "local")
+    connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row] * earlier_rows)
+    connection.close()
+    await service(another, clock, store).sweep()
+    assert len(await store.list_files()) == left
+    await another.close()
 
 
 async def test_missing_bytes_are_told_and_the_row_stays(files, store):
