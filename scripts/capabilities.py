@@ -71,7 +71,7 @@ def main() -> int:
             else:
                 (ROOT / path).unlink()
     if is_check and differing:
-        print("they differ: run `python scripts/capabilities.py`", file=sys.stderr)
+        print("they differ: run `make codegen`", file=sys.stderr)
     return 1 if is_check and differing else 0
 
 

@@ -30,7 +30,7 @@ def main() -> int:
         differences = list(drift(options.root, files))
         print("".join(differences), end="")
         if differences:
-            print(f"{len(differences)} differ: run `python scripts/distro_codegen.py`", file=sys.stderr)
+            print(f"{len(differences)} differ: run `make codegen`", file=sys.stderr)
         return 1 if differences else 0
     for name in write(options.root, files):
         print(name)

@@ -98,7 +98,7 @@ def main() -> int:
     if PAGE.is_file() and PAGE.read_text("utf-8") == text:
         return 0
     if parser.parse_args().check:
-        print(f"{PAGE} differs: run `python scripts/examples.py`", file=sys.stderr)
+        print(f"{PAGE} differs: run `make codegen`", file=sys.stderr)
         return 1
     PAGE.write_text(text, encoding="utf-8")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from stack.testing.checking import Report
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def web_address(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """An address with its scheme: it goes into sources as it is."""
+    if value is not None and not re.fullmatch(r"https?://[^\s\"\\{}]+", value):
+        raise click.BadParameter("write the whole address, as in `https://api.acme.example/v1`", ctx, param)
+    return value
 
 
 @click.group()
@@ -127,7 +135,8 @@ def _values(assignments: tuple[tuple[str, str], ...]) -> dict[str, Any]:
 @click.option("--kind", default="remote", show_default=True, metavar="remote|inline", help="Where it computes.")
 @click.option("--external", is_flag=True, help="A package of its own, `stack-provider-NAME`, instead of a file here.")
 @click.option("--description", metavar="TEXT", help="One sentence about it.")
-@click.option("--base-url", metavar="URL", help="With `remote`: where its service is.")
+@click.option("--base-url", metavar="URL", callback=web_address, help="With `remote`: where its service is.")
+@click.option("--docs", "documented", metavar="URL", callback=web_address, help="With `remote`: where it is described.")
 @click.option("--output-dir", metavar="DIR", type=FOLDER, help="Folder to write in; by default this one.")
 def new(
     name: str,
@@ -136,6 +145,7 @@ def new(
     external: bool,
     description: str | None,
     base_url: str | None,
+    documented: str | None,
     output_dir: Path | None,
 ) -> None:
     """Write a provider called NAME, with tests that pass at once.
@@ -147,20 +157,25 @@ def new(
     from stack.scaffold.naming import named
 
     naming = named(name, api, kind)
+    if kind == "inline" and (base_url or documented):
+        raise click.UsageError("`--base-url` and `--docs` tell of a service, which an inline provider has not")
     said = (description or f"{naming.class_name}: say here what it is").rstrip(".") + "."
     address = base_url or f"https://api.{naming.name}.example/v1"
+    told = writing.Told(said, address, documented or address)
     start = (output_dir or Path()).absolute()
     if external:
         folder = start / naming.package
-        files = writing.external(naming, said, address)
+        files = writing.external(naming, told)
         writing.write(folder, files)
     else:
         folder = writing.repository(start)
-        files = writing.in_tree(folder, naming, said, address)
+        files = writing.in_tree(folder, naming, told)
         writing.write(folder, files, replace=(f"{writing.REGISTRY}/{api}.py",))
         writing.generate(folder)
     writing.tidy(folder, files)
     for path in files:
         click.echo(f"wrote `{folder / path}`", err=True)
+    if not external:
+        click.echo("and the pages and distributions that follow; `make codegen` writes them anew", err=True)
     tests = folder if external else folder / next(path for path in files if path.startswith("tests/"))
     click.echo(f"python -m pytest {tests}")

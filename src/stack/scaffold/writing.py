@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,24 +26,34 @@ Files = Mapping[str, str]
 """Text by path."""
 
 
-def in_tree(root: Path, naming: Naming, description: str, address: str) -> Files:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person says of a provider. address: where its service is; documented: where that is described."""
+
+    description: str
+    address: str
+    documented: str
+
+
+def in_tree(root: Path, naming: Naming, told: Told) -> Files:
     """Paths below a repository's root: the module, the list with its row, and the tests. Raises: ConfigError."""
     module = f"stack.providers.{naming.kind}.{naming.api}.{naming.module}"
-    filled = _values(naming, description, address) | {"module": module, "declared_by": ""}
+    filled = _values(naming, told) | {"module": module, "declared_by": ""}
     registry = f"{REGISTRY}/{naming.api}.py"
     test = f"tests/unit/providers/{naming.kind}/{naming.api}/{_test_name(root, naming)}"
     return {
         f"src/{module.replace('.', '/')}.py": _fill(f"{naming.api}_{naming.kind}.py", filled),
-        registry: with_row((root / registry).read_text(encoding="utf-8"), naming.kind, naming.name, description),
+        registry: with_row((root / registry).read_text(encoding="utf-8"), naming.kind, naming.name, told.description),
         test: _fill(f"test_{naming.api}_{naming.kind}.py", filled),
     }
 
 
-def external(naming: Naming, description: str, address: str) -> Files:
+def external(naming: Naming, told: Told) -> Files:
     """Paths below the folder of a package."""
     package = naming.package_module
-    filled = _values(naming, description, address) | {"module": f"{package}.provider", "declared_by": package}
+    filled = _values(naming, told) | {"module": f"{package}.provider", "declared_by": package}
     return {
+        ".gitignore": _fill("gitignore", filled),
         "pyproject.toml": _fill("pyproject.toml", filled),
         "README.md": _fill("README.md", filled),
         "run.yaml": _fill("run.yaml", filled),
@@ -70,8 +81,9 @@ def tidy(folder: Path, files: Files) -> None:
     """Break lines that long names made too long, where there is ruff to do it."""
     sources = [str(folder / path) for path in files if path.endswith(".py")]
     if find_spec("ruff") is not None:
-        for command in (["check", "--quiet", "--fix", "--select", "I"], ["format", "--quiet"]):
-            subprocess.run([sys.executable, "-m", "ruff", *command, *sources], cwd=folder, check=False)  # noqa: S603
+        for command in (["check", "--fix", "--select", "I"], ["format"]):
+            ruff = [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache"]
+            subprocess.run([*ruff, *sources], cwd=folder, check=False)  # noqa: S603
 
 
 def repository(start: Path) -> Path:
@@ -101,8 +113,8 @@ def _test_name(root: Path, naming: Naming) -> str:
     return name if name not in taken else f"test_{naming.module}_{naming.api}.py"
 
 
-def _values(naming: Naming, description: str, address: str) -> dict[str, Any]:
-    return {"it": naming, "description": description, "address": address, "version": __version__}
+def _values(naming: Naming, told: Told) -> dict[str, Any]:
+    return {"it": naming, **asdict(told), "version": __version__}
 
 
 def _fill(template: str, values: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -11,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from stack.errors import ConfigError, quoted
@@ -23,16 +26,22 @@ TOLD = "STACK_CHECKED_PROVIDER"
 
 
 class Suite(NamedTuple):
-    """Where the class of a suite is, and the fixture that gives it its provider."""
+    """Where the class of a suite is, and the fixture that gives it its provider. needs: what it has no default for."""
 
     module: str
     name: str
     fixture: str
+    needs: Mapping[str, str] = MappingProxyType({})
 
 
 SUITES = {
     "files": Suite("stack.testing.files", "FileStoreContract", "store"),
-    "safety": Suite("stack.testing.safety", "SafetyContract", "provider"),
+    "safety": Suite(
+        "stack.testing.safety",
+        "SafetyContract",
+        "provider",
+        {"violating": "a text that the provider objects to, with its settings as `--set` says"},
+    ),
     "vector_io": Suite("stack.testing.vector_io", "VectorIOContract", "provider"),
 }
 TEST = """\
@@ -69,7 +78,9 @@ def outcomes_of(
     suite = SUITES.get(spec.api)
     if suite is None:
         raise ConfigError(f"there is no suite for `{spec.api}`: there are those of {quoted(['inference', *SUITES])}")
-    configured(spec, sample(spec) | dict(settings), environ, target.module)  # mistakes are told before anything runs
+    # Mistakes are told before anything runs.
+    configured(spec, sample(spec) | dict(settings), environ, target.module)
+    _check_facts(spec.api, suite, facts)
     with tempfile.TemporaryDirectory(prefix="stack-check-") as folder:
         test, found = Path(folder, "test_provider.py"), Path(folder, "outcomes")
         test.write_text(TEST.format(**suite._asdict(), facts=dict(facts)), encoding="utf-8")
@@ -79,6 +90,21 @@ def outcomes_of(
         if not found.is_file():
             raise ConfigError(f"the suite did not run; it needs pytest, pytest-asyncio and hypothesis:\n{done}")
         return merged(Outcome(**json.loads(line)) for line in found.read_text(encoding="utf-8").splitlines())
+
+
+def _check_facts(api: str, suite: Suite, facts: Mapping[str, Any]) -> None:
+    """What the class annotates may be told, and must be where it has no value. Raises: ConfigError."""
+    try:
+        contract = vars(importlib.import_module(suite.module))[suite.name]
+    except ImportError as error:
+        raise ConfigError(f"the suite of `{api}` needs pytest, pytest-asyncio and hypothesis: {error}") from error
+    known = {name for each in contract.__mro__ for name in inspect.get_annotations(each)}
+    if unknown := sorted(facts.keys() - known):
+        may = f"may be told {quoted(sorted(known))}" if known else "wants to be told nothing"
+        raise ConfigError(f"the suite of `{api}` knows no `{unknown[0]}`: it {may}")
+    if missing := sorted(name for name in known - facts.keys() if not hasattr(contract, name)):
+        name = missing[0]
+        raise ConfigError(f"the suite of `{api}` must know {suite.needs[name]}: say `--tell {name}=...`")
 
 
 def merged(outcomes: Iterable[Outcome]) -> list[Outcome]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
+import re
+import shlex
 import subprocess
 import sys
 from itertools import product
@@ -60,6 +62,36 @@ def test_a_package_of_each_kind_passes_at_once(packages: Path, api: str, kind: s
     assert " passed" in green(packages / f"stack-provider-acme-{kind}-{word(api)}")
 
 
+@pytest.mark.parametrize(("api", "kind"), list(product(API_NAMES, KINDS)))
+def test_the_run_yaml_of_a_package_reads_every_variable_of_its_provider(packages: Path, api: str, kind: str):
+    package = packages / f"stack-provider-acme-{kind}-{word(api)}"
+    variables = re.findall(r'env\("(\w+)"', "".join(path.read_text() for path in package.glob("src/*/provider.py")))
+    text = (package / "run.yaml").read_text()
+    assert (len(variables), [name for name in variables if f"${{env.{name}:=" not in text]) == (
+        2 * (kind == "remote"),
+        [],
+    )
+    served = text.replace(
+        f"{kind}::acme-{kind}-{word(api)}\n", f"{kind}::acme-{kind}-{word(api)}\n    module: {package_of(package)}\n"
+    )
+    (package / "served.yaml").write_text(served)
+    done = stack(package, "check", "served.yaml", PYTHONPATH=str(package / "src"))
+    assert (done.returncode, "1 on, 0 failed" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("api", API_NAMES)
+def test_the_command_of_the_readme_examines_the_package(packages: Path, api: str):
+    package = packages / f"stack-provider-acme-inline-{word(api)}"
+    (line,) = re.findall(r"^stack (provider check .*) --page", (package / "README.md").read_text(), re.MULTILINE)
+    command = shlex.split(line.replace(package.name, package_of(package)))
+    done = stack(package, *command, PYTHONPATH=str(package / "src"))
+    assert (done.returncode, " 0 failed" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def package_of(folder: Path) -> str:
+    return folder.name.replace("-", "_")
+
+
 def test_all_of_them_are_in_the_style_of_the_house(packages: Path):
     ruff(packages, "check")
     ruff(packages, "format", "--check")
@@ -79,7 +111,10 @@ def test_the_package_of_a_vendor_holds_what_a_package_needs(tmp_path: Path):
     stack(tmp_path, "provider", "new", "acme", "--external", "--base-url", "https://api.acme.test/v1")
     package = tmp_path / "stack-provider-acme"
     files = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
-    assert {"pyproject.toml", "README.md", "run.yaml", ".github/workflows/check.yml", "tests/test_acme.py"} < files
+    assert files == {
+        *("pyproject.toml", "README.md", "run.yaml", ".gitignore", ".github/workflows/check.yml", "tests/test_acme.py"),
+        *("src/stack_provider_acme/__init__.py", "src/stack_provider_acme/provider.py"),
+    }
     provider = (package / "src/stack_provider_acme/provider.py").read_text()
     code = [line for line in provider.splitlines() if line.strip()]
     (vendor,) = (node for node in ast.parse(provider).body if isinstance(node, ast.ClassDef) and node.name == "Acme")
@@ -111,6 +146,19 @@ def test_a_provider_in_tree_is_listed_documented_and_green(checkout: Path):
     ruff(checkout / "src/stack/registry", "format", "--check")
     again = stack(checkout, "provider", "new", "acme", **env)
     assert (again.returncode, "`acme` is taken" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (("--base-url", "api.acme.test"), "write the whole address"),
+        (("--base-url", 'https://x/"+evil'), "write the whole address"),
+        (("--kind", "inline", "--base-url", "https://api.acme.test"), "which an inline provider has not"),
+    ],
+)
+def test_an_address_that_is_none_or_not_wanted_is_refused(tmp_path: Path, said: tuple[str, ...], told: str):
+    done = stack(tmp_path, "provider", "new", "acme", "--external", *said)
+    assert (done.returncode, told in done.stderr, list(tmp_path.iterdir())) == (2, True, [])
 
 
 def test_nothing_is_overwritten(tmp_path: Path):

@@ -107,3 +107,18 @@ def test_suites_of_other_apis_are_run_the_same_way_and_their_failures_shown(stac
 def test_what_cannot_be_examined_is_told(stack, arguments, words):
     done = stack("provider", "check", *arguments)
     assert (done.exit_code, words in done.stderr) == (2, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("tellings", "said"),
+    [
+        (
+            (),
+            "must know a text that the provider objects to, with its settings as `--set` says: say `--tell violating=",
+        ),
+        (("--tell", "voilating=x"), "the suite of `safety` knows no `voilating`: it may be told `harmless`, "),
+    ],
+)
+def test_what_the_suite_must_know_and_may_know_is_told(stack, tellings, said):
+    done = stack("provider", "check", "secrets", *tellings)
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
