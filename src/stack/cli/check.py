@@ -11,7 +11,7 @@ from stack.cli.options import CONFIG, env_option, environment
 from stack.cli.table import table
 
 if TYPE_CHECKING:
-    from stack.config.models import ProviderInstance
+    from stack.config.models import ProviderInstance, RunConfig
 
 Row = tuple[str, str, str, str]
 
@@ -24,7 +24,7 @@ def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
 
     If there is none: which providers are on, which are off, and which cannot be imported (the exit status is then 1,
     though the rest would serve). A build.yaml beside it must name the same providers, or the exit status is 1 as well.
-    Nothing is started, and nobody is called.
+    What keeps `stack run` from serving it is told too. Nothing is started, and nobody is called.
     """
     from stack.config.load import parse_run_config
     from stack.distribution import run_config_source
@@ -42,8 +42,21 @@ def check(config: str, assignments: tuple[tuple[str, str], ...]) -> None:
         click.echo(line)
     found = ["some providers cannot start"] * bool(failed) + ["it differs from build.yaml"] * bool(differences)
     click.echo(f"{file}: {' and '.join(found) or 'no problems'}; providers: {counts}")
+    for remark in _remarks(file, loaded, bool(failed)):
+        click.echo(remark, err=True)
     if found:
         raise SystemExit(1)
+
+
+def _remarks(file: str, config: RunConfig, failed: bool) -> Iterator[str]:
+    """What the options of `stack run` decide, and where else the packages are."""
+    from stack.cli.built import remark
+    from stack.server.hosts import open_to_others
+
+    if wrong := open_to_others(config.server):
+        yield f"`stack run` will not serve it so: {wrong}"
+    if failed and (elsewhere := remark(file, "check")):
+        yield elsewhere
 
 
 def _drift(text: str, file: str) -> list[str]:

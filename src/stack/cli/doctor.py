@@ -50,6 +50,7 @@ def doctor(
     import asyncio
     import logging
 
+    from stack.cli.built import remark
     from stack.config.load import parse_run_config, secret_values
     from stack.config.variables import entry_variables
     from stack.distribution import run_config_source
@@ -68,6 +69,8 @@ def doctor(
         progress.clear()
     click.echo(_json(file, found) if as_json else _report(file, found))
     if any(findings.has_failed for findings in found):
+        if elsewhere := remark(file, "doctor"):
+            click.echo(elsewhere, err=True)
         ctx.exit(FAILED)
 
 

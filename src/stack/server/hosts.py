@@ -19,6 +19,16 @@ _ABSOLUTE = re.compile(rb"https?://(?P<host>[^/?#]+)", re.IGNORECASE)
 _REMEMBERED = 64  # hosts, which callers choose
 
 
+def open_to_others(config: ServerConfig) -> str | None:
+    """What is wrong with a server that others reach without a key, None if it is not so."""
+    if is_loopback(config.host) or config.auth.api_keys:
+        return None
+    return (
+        f"`{config.host}` can be reached by others and no API key is configured: set `server.auth.api_keys`,"
+        " or serve on 127.0.0.1, or say `--insecure-no-auth`"
+    )
+
+
 class Hosts:
     """The names that one server answers to; ports do not count, since tunnels change them."""
 

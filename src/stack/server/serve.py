@@ -19,7 +19,7 @@ from stack.errors import ConfigError, ProvidersFailed, StackError
 from stack.logs import configure_logs
 from stack.runtime import Runtime
 from stack.server.app import App, create_app
-from stack.server.hosts import is_loopback
+from stack.server.hosts import open_to_others
 from stack.server.siblings import NOW, REFUSED, Siblings
 from stack.server.worker import Sibling, Worker
 
@@ -31,11 +31,8 @@ log = structlog.get_logger("stack.server")
 def serve(config: RunConfig, *, strict: bool = False, insecure_no_auth: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises: ConfigError, before anything is served."""
     server = config.server
-    if not is_loopback(server.host) and not server.auth.api_keys and not insecure_no_auth:
-        raise ConfigError(
-            f"`{server.host}` can be reached by others and no API key is configured: set `server.auth.api_keys`,"
-            " or serve on 127.0.0.1, or say `--insecure-no-auth`"
-        )
+    if not insecure_no_auth and (wrong := open_to_others(server)):
+        raise ConfigError(wrong)
     _configure_logs(config)
     if insecure_no_auth and not server.auth.api_keys:
         log.warning("serving without authentication", host=server.host)

@@ -62,3 +62,24 @@ def test_a_build_yaml_beside_it_must_name_the_same_providers(stack, run_yaml):
     assert "build.yaml:1:61: providers.inference: `remote::groq` is here and not in `run.yaml`" in ended.stdout
     assert "`inline::playground` is here and not in `build.yaml`" in ended.stdout
     assert "run.yaml: it differs from build.yaml; providers: 1 on" in ended.stdout
+
+
+def test_the_environment_that_was_built_for_a_file_is_named_where_packages_are_missing(stack, run_yaml):
+    path = run_yaml(type="remote::gone", module="no_such_package")
+    assert "built" not in stack("check", "run.yaml").stderr
+    program = path.with_name("venv") / "bin/stack"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert stack("check", "run.yaml").stderr.endswith("another one: say `venv/bin/stack check run.yaml`\n")
+    run_yaml()
+    assert stack("check", "run.yaml").stderr == ""
+
+
+def test_a_server_that_others_reach_without_a_key_is_told_before_it_is_started(stack, run_yaml):
+    path = run_yaml()
+    path.write_text(path.read_text().replace("{port: 8321}", "{host: 0.0.0.0}"))
+    ended = stack("check", "run.yaml")
+    assert ended.stderr.startswith(
+        "`stack run` will not serve it so: `0.0.0.0` can be reached by others and no API key"
+    )
+    assert ended.exit_code == 0
