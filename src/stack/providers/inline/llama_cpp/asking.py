@@ -9,12 +9,13 @@ from stack.apis.chat_options import JsonObjectFormat, JsonSchemaFormat
 from stack.apis.completions import CompletionRequest
 from stack.errors import InvalidRequest, UnsupportedParameter
 from stack.providers.inline.local_model.options import check_options, plain_messages, stops, texts_of, token_limit
+from stack.providers.inline.local_model.sampling import MORE_SAMPLING, sampling
 
 _SAMPLING = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "seed")
-_MORE_SAMPLING = {"top_k": "top_k", "min_p": "min_p", "typical_p": "typical_p", "repetition_penalty": "repeat_penalty"}
-_SHARED = {*_SAMPLING, *_MORE_SAMPLING, "stop", "max_tokens", "logit_bias"}
+_SEEDS = 2**32 - 1  # the one that is left over stands for chance
+_SHARED = {*_SAMPLING, *MORE_SAMPLING, "stop", "max_tokens", "logit_bias"}
 CHAT = _SHARED | {"max_completion_tokens", "response_format", "tools", "tool_choice", "parallel_tool_calls"}
-COMPLETION = _SHARED | {"suffix", "echo"}
+COMPLETION = _SHARED | {"echo"}  # `suffix` would be set between tokens that most models do not have
 
 
 def asked_chat(request: ChatCompletionRequest) -> dict[str, Any]:
@@ -38,14 +39,15 @@ def asked_completion(request: CompletionRequest) -> dict[str, Any]:
     limit = 16 if request.max_tokens is None else request.max_tokens
     if limit < 1:
         raise InvalidRequest(f"`max_tokens` is {limit}, and must be at least 1", param="max_tokens")
-    given = {"suffix": request.suffix, "echo": request.echo}
-    return {**_sampling(request), "prompt": texts[0], "max_tokens": limit} | {k: v for k, v in given.items() if v}
+    return {**_sampling(request), "prompt": texts[0], "max_tokens": limit, "echo": bool(request.echo)}
 
 
 def _sampling(request: ChatCompletionRequest | CompletionRequest) -> dict[str, Any]:
-    fields, more = dict(request), request.model_extra or {}
-    found = {name: fields[name] for name in _SAMPLING if fields[name] is not None}
-    found |= {theirs: more[name] for name, theirs in _MORE_SAMPLING.items() if more.get(name) is not None}
+    found = sampling(request, (*_SAMPLING, *MORE_SAMPLING))
+    if "repetition_penalty" in found:
+        found["repeat_penalty"] = found.pop("repetition_penalty")
+    if "seed" in found:
+        found["seed"] %= _SEEDS
     if request.logit_bias:
         found["logit_bias"] = {_token(key): value for key, value in request.logit_bias.items()}
     return found | {"stop": stops(request.stop)}

@@ -59,31 +59,31 @@ class GGUF:
 
     def chat(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> dict[str, Any]:
         """`message` and `finish_reason`. Raises: InvalidRequest."""
-        with self._asked("messages", usage, stopped):
-            self._check_schema(asked)
+        with self._asked("messages", asked, usage, stopped):
             choice: dict[str, Any] = self._llama.create_chat_completion(**asked)["choices"][0]
         return {"message": _without_empty(choice["message"]), "finish_reason": choice["finish_reason"]}
 
     def chat_pieces(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> Iterator[Piece]:
         """Deltas. Raises: InvalidRequest, before the first."""
-        with self._asked("messages", usage, stopped):
-            self._check_schema(asked)
+        with self._asked("messages", asked, usage, stopped):
             for chunk in self._llama.create_chat_completion(**asked, stream=True):
                 choice = chunk["choices"][0]
                 yield Piece(_without_empty(choice["delta"]), choice["finish_reason"])
 
     def text(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> dict[str, Any]:
         """`text` and `finish_reason`. Raises: InvalidRequest."""
-        with self._asked("prompt", usage, stopped):
-            choice = self._llama.create_completion(**asked)["choices"][0]
-        return {"text": choice["text"], "finish_reason": choice["finish_reason"]}
+        with self._asked("prompt", asked, usage, stopped):
+            choice = self._llama.create_completion(**self._begun(asked))["choices"][0]
+        return {"text": _echo(asked) + choice["text"], "finish_reason": choice["finish_reason"]}
 
     def text_pieces(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> Iterator[Piece]:
         """Texts. Raises: InvalidRequest, before the first."""
-        with self._asked("prompt", usage, stopped):
-            for chunk in self._llama.create_completion(**asked, stream=True):
+        echo = _echo(asked)
+        with self._asked("prompt", asked, usage, stopped):
+            for chunk in self._llama.create_completion(**self._begun(asked), stream=True):
                 choice = chunk["choices"][0]
-                yield Piece(choice["text"], choice["finish_reason"])
+                yield Piece(echo + choice["text"], choice["finish_reason"])
+                echo = ""
 
     def embed(self, texts: list[str], _stopped: Stopped) -> tuple[list[list[float]], int]:
         """Vectors of length 1, and how many tokens were read. Raises: InvalidRequest."""
@@ -95,7 +95,9 @@ class GGUF:
         return vectors, tokens
 
     @contextmanager
-    def _asked(self, param: str, usage: Usage, stopped: Stopped) -> Iterator[None]:
+    def _asked(self, param: str, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> Iterator[None]:
+        self._check_bias(asked)
+        self._check_schema(asked)
         self._llama.usage, self._llama.stopped = usage, stopped
         try:
             yield
@@ -103,6 +105,19 @@ class GGUF:
             if "exceed context window" in str(error):
                 raise _too_long(f"`{param}`", self._llama.n_ctx()) from error
             raise InvalidRequest(f"llama.cpp refuses the request: {error}", param=param) from error
+
+    def _begun(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """An empty prompt as its first token, which llama-cpp-python would count as one of the answer."""
+        first = self._llama.token_bos()
+        if not asked["prompt"] and first < 0:
+            raise InvalidRequest("the prompt has no tokens: write something", param="prompt")
+        return {**asked, "prompt": asked["prompt"] or [first], "echo": False}
+
+    def _check_bias(self, asked: dict[str, Any]) -> None:
+        beyond = [token for token in asked.get("logit_bias", ()) if token >= self._llama.n_vocab()]
+        if beyond:
+            message = f"`logit_bias` holds `{beyond[0]}`, and the model has {self._llama.n_vocab()} tokens"
+            raise InvalidRequest(message, param="logit_bias")
 
     def _check_schema(self, asked: dict[str, Any]) -> None:
         """llama-cpp-python would take any JSON instead of a schema that it cannot read. Raises: InvalidRequest."""
@@ -121,6 +136,11 @@ class GGUF:
 def _too_long(what: str, limit: int) -> InvalidRequest:
     message = f"{what} is longer than the {limit} tokens of the context: shorten it, or raise `context_tokens`"
     return InvalidRequest(message, param=what.strip("`").partition("[")[0], code="context_length_exceeded")
+
+
+def _echo(asked: dict[str, Any]) -> str:
+    """What comes before the answer; llama-cpp-python leaves it out of streams."""
+    return asked["prompt"] if asked["echo"] else ""
 
 
 def _pooled(path: Path, embeds: bool, context: int) -> dict[str, Any]:

@@ -24,6 +24,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "best_of": (1,),
     "logit_bias": ({},),
     "tool_choice": ("none",),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
 }
 
 

@@ -9,11 +9,12 @@ from stack.apis.chat import ChatCompletionRequest
 from stack.apis.completions import CompletionRequest
 from stack.errors import InvalidRequest, UnsupportedParameter
 from stack.providers.inline.local_model.options import check_options, plain_messages, stops, texts_of, token_limit
+from stack.providers.inline.local_model.sampling import MORE_SAMPLING, sampling
 
-_MORE_SAMPLING = ("top_k", "min_p", "typical_p", "repetition_penalty")
-_SHARED = {*_MORE_SAMPLING, "temperature", "top_p", "seed", "stop", "max_tokens"}
+_SHARED = {*MORE_SAMPLING, "temperature", "top_p", "seed", "stop", "max_tokens"}
 CHAT = _SHARED | {"max_completion_tokens"}
 COMPLETION_TOKENS = 16  # as OpenAI has it
+LIKELIEST = 1e-3  # a temperature below is as good as 0, and logits divided by it may be no numbers any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def asked_chat(request: ChatCompletionRequest) -> Asked:
     """Raises: InvalidRequest, UnsupportedParameter."""
     check_options(request, CHAT)
     messages, limit = plain_messages(request), token_limit(request)
-    return Asked(messages, "", stops(request.stop), limit, request.seed, _sampling(request))
+    return Asked(messages, "", stops(request.stop), limit, _seed(request), _sampling(request))
 
 
 def asked_completion(request: CompletionRequest) -> Asked:
@@ -44,15 +45,17 @@ def asked_completion(request: CompletionRequest) -> Asked:
     limit = COMPLETION_TOKENS if request.max_tokens is None else request.max_tokens
     if limit < 1:
         raise InvalidRequest(f"`max_tokens` is {limit}, and must be at least 1", param="max_tokens")
-    return Asked(None, texts[0], stops(request.stop), limit, request.seed, _sampling(request))
+    return Asked(None, texts[0], stops(request.stop), limit, _seed(request), _sampling(request))
+
+
+def _seed(request: ChatCompletionRequest | CompletionRequest) -> int | None:
+    return sampling(request, ("seed",)).get("seed")
 
 
 def _sampling(request: ChatCompletionRequest | CompletionRequest) -> dict[str, Any]:
     """Temperature 0 is the likeliest token each time; what is left out is as the model's folder says."""
-    more = request.model_extra or {}
-    found = {name: more[name] for name in _MORE_SAMPLING if more.get(name) is not None}
-    if request.temperature == 0:
-        return {**found, "do_sample": False}
-    given = {"temperature": request.temperature, "top_p": request.top_p}
-    found |= {name: value for name, value in given.items() if value is not None}
+    found = sampling(request, ("temperature", "top_p", *MORE_SAMPLING))
+    if request.temperature is not None and request.temperature < LIKELIEST:
+        chance = ("temperature", "top_p")
+        return {**{name: value for name, value in found.items() if name not in chance}, "do_sample": False}
     return {**found, "do_sample": True} if found else found

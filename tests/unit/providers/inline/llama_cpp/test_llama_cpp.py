@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from alphabet_models import chat, new_model
+from alphabet_models import chat, completion, new_model
 
 from stack.errors import ConfigError, InvalidRequest
 
@@ -54,6 +54,25 @@ async def test_a_token_that_is_biased_away_is_not_said(alphabet):
     asked = chat(logit_bias={str(end): -100.0, str(a): -100.0}, max_tokens=30)
     choice = (await alphabet.openai_chat_completion(asked)).value.choices[0]
     assert (choice.finish_reason, "a" in choice.message.content) == ("length", False)
+
+
+async def test_a_token_that_there_is_not_cannot_be_biased(alphabet):
+    with pytest.raises(InvalidRequest, match="the model has 285 tokens") as caught:
+        await alphabet.openai_chat_completion(chat(logit_bias={"285": 1.0}))
+    assert caught.value.param == "logit_bias"
+
+
+@pytest.mark.parametrize("echo", [False, True])
+async def test_an_empty_text_is_gone_on_with_from_its_first_token(alphabet, echo):
+    answer = (await alphabet.openai_completion(completion("", max_tokens=3, echo=echo))).value
+    assert (answer.choices[0].text, answer.usage.prompt_tokens, answer.usage.completion_tokens) == ("abc", 1, 3)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_text_is_echoed_before_its_answer(alphabet, stream):
+    answer = await alphabet.openai_completion(completion("xc", max_tokens=2, echo=True, stream=stream))
+    texts = [chunk.choices[0].text async for chunk in answer] if stream else [answer.value.choices[0].text]
+    assert "".join(texts) == "xcde"
 
 
 @pytest.mark.parametrize("content", [None, b"no model"])

@@ -75,6 +75,28 @@ async def test_a_text_is_gone_on_with(alphabet):
     assert "".join([chunk.choices[0].text async for chunk in stream]) == "def"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"temperature": 1e-300},
+        {"temperature": 1000.0},
+        {"top_p": 0.0},
+        {"top_k": 0},
+        {"min_p": 1},
+        {"typical_p": 0.001},
+        {"repetition_penalty": 1},
+        {"repetition_penalty": 100},
+        {"seed": -(2**63)},
+        {"seed": 2**63 - 1},
+    ],
+)
+async def test_the_ends_of_what_is_taken_are_answered(alphabet, fields):
+    answer = (
+        await alphabet.openai_completion(completion("c", **{"temperature": 1.0, "max_tokens": 3, **fields}))
+    ).value
+    assert answer.usage.completion_tokens in range(1, 4)
+
+
 async def test_a_seed_makes_chance_repeatable(alphabet):
     asked = [completion("c", seed=seed, max_tokens=8, **ANYTHING) for seed in (7, 7, 8)]
     one, same, other = [(await alphabet.openai_completion(each)).value.choices[0].text for each in asked]

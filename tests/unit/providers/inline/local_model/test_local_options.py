@@ -45,7 +45,23 @@ def test_what_would_have_no_effect_is_refused_by_name(asking, fields):
 
 
 @either
-@pytest.mark.parametrize("fields", [{"stop": [""]}, {"max_tokens": 0}, {"stream_options": {"include_usage": True}}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"stop": [""]},
+        {"max_tokens": 0},
+        {"stream_options": {"include_usage": True}},
+        {"temperature": 1e9},
+        {"top_p": 1.5},
+        {"seed": 2**63},
+        {"top_k": -1},
+        {"top_k": 2.5},
+        {"min_p": "0.1"},
+        {"typical_p": 0},
+        {"repetition_penalty": True},
+        {"repetition_penalty": 0},
+    ],
+)
 def test_what_makes_no_sense_is_refused(asking, fields):
     with pytest.raises(InvalidRequest):
         asking.asked_chat(chat(**fields))
@@ -53,7 +69,15 @@ def test_what_makes_no_sense_is_refused(asking, fields):
 
 @either
 @pytest.mark.parametrize(
-    "fields", [{"user": "u"}, {"n": 1}, {"store": False}, {"metadata": {"a": "b"}}, {"stop": None}]
+    "fields",
+    [
+        {"user": "u"},
+        {"n": 1},
+        {"store": False},
+        {"metadata": {"a": "b"}},
+        {"stop": None},
+        {"presence_penalty": 0, "frequency_penalty": 0.0},
+    ],
 )
 def test_labels_and_neutral_values_pass(asking, fields):
     asking.asked_chat(chat(**fields))
@@ -86,6 +110,16 @@ def test_llama_cpp_calls_the_function_that_is_named(choice, named):
 def test_llama_cpp_does_not_choose_a_function(choice):
     with pytest.raises(UnsupportedParameter, match="only a function that `tool_choice` names"):
         llama.asked_chat(chat(tools=[TOOL], tool_choice=choice))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32 - 1])
+def test_a_seed_never_stands_for_chance(seed):
+    asked = llama.asked_chat(chat(seed=seed))["seed"]
+    assert asked == llama.asked_chat(chat(seed=seed))["seed"] < 2**32 - 1
+
+
+def test_a_temperature_of_nearly_nothing_is_the_likeliest_token():
+    assert torch.asked_chat(chat(temperature=1e-300)).options == {"do_sample": False}
 
 
 def test_sampling_goes_by_the_names_of_each_engine():
