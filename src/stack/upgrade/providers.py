@@ -18,6 +18,7 @@ from stack.upgrade.placeholders import ends_with
 from stack.upgrade.writer import Source
 
 OFF = ("", "__disabled__")
+_VALUE = "\0"  # stands in no id
 
 
 class Providers:
@@ -61,7 +62,7 @@ class Providers:
 
     def _id(self, api: str, text: str, section: Section, path: str) -> str:
         plain = switched_id(text)
-        lower = plain.lower()
+        lower = plain if plain.startswith("${") else plain.lower()
         self.ids[api][plain] = lower
         if lower != plain:
             self._source.note(
@@ -105,12 +106,13 @@ class Providers:
 
 
 def switched_id(text: str) -> str:
-    """The id that an entry has once its variables are set."""
+    """The id that an entry has once its variables are set; the text itself, where one of them is the id."""
     try:
         parts = parse(text)
     except BadPlaceholder:
         return text
-    return expand(parts, dict.fromkeys(variables(parts), "set"), [])
+    found = expand(parts, dict.fromkeys(variables(parts), _VALUE), [])
+    return text if _VALUE in found else found
 
 
 class Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from stack.config.models import ModelEntry
@@ -77,6 +77,14 @@ def _provider_id(source: Source, providers: Providers, api: str, section: Sectio
         return providers.only(api)
     written = providers.written_id(api, node)
     if written is None:
-        who = f"its provider `{switched_id(text)}` is gone" if text else f"name one of the providers of `{api}`"
-        source.note(section.at, path, f"left out: {who}")
+        source.note(
+            section.at, path, f"left out: {_untold(text, known) if text else f'name one of the providers of `{api}`'}"
+        )
     return written
+
+
+def _untold(text: str, known: Collection[str]) -> str:
+    """Why a resource has no provider here. known: ids, and the texts of those that a variable gives."""
+    given = " or ".join(f"`{each}`" for each in known if "${" in each)
+    unless = f", unless a variable gives its name to one: then say {given} as its `provider_id`" if given else ""
+    return f"its provider `{switched_id(text)}` is gone{unless}"

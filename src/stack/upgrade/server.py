@@ -11,8 +11,11 @@ from stack.upgrade import words
 from stack.upgrade.writer import Source
 
 LEVELS = {"critical": "error", "fatal": "error", "warn": "warning", "notset": "debug"}
+LOCAL = ("127.0.0.1", "localhost", "::1")
 POLICIES = ("access_policy", "route_policy")
 _EVERYWHERE = "it listened on every interface, and listens on 127.0.0.1 here: set `server.host` and `server.auth`"
+
+_KEYS = "where others reach it, `stack run` wants keys: put some of at least 20 characters into `server.auth.api_keys`"
 
 
 def server(source: Source) -> dict[str, Any]:
@@ -25,6 +28,8 @@ def server(source: Source) -> dict[str, Any]:
     found = {k: v for k, v in source.kept(rest, "server", known, words.SERVER).items() if v is not None}
     if "host" not in found:
         source.note(at, "server.host", _EVERYWHERE)
+    elif found["host"] not in LOCAL:
+        source.note(entries["host"].key_at, "server.host", _KEYS)
     for key, entry in source.section(entries["auth"].node if "auth" in entries else None).items():
         source.dropped(entry, f"server.auth.{key}", words.POLICY if key in POLICIES else words.AUTH)
     return found | _log_level(source)

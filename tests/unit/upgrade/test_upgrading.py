@@ -33,7 +33,7 @@ def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def of(inference: str, rest: str = "") -> Upgraded:
-    return upgraded(f"providers: {{inference: [{{{inference}}}]}}\nserver: {{host: h}}\n{rest}", "run.yaml")
+    return upgraded(f"providers: {{inference: [{{{inference}}}]}}\nserver: {{host: localhost}}\n{rest}", "run.yaml")
 
 
 def settings(inference: str) -> Any:
@@ -109,6 +109,23 @@ def test_resources_follow_their_provider(upgrade):
     assert [model["provider_id"] for model in run["models"]] == ["${env.OLLAMA_URL:+ollama}", "sentence-transformers"]
     assert [shield["provider_id"] for shield in run["shields"]] == ["llama-guard", "codescanner"]
     assert [store["vector_store_id"] for store in run["vector_stores"]["stores"]] == ["docs"]
+
+
+SWITCHED = "provider_id: '${env.ON_A:=}', provider_type: inline::playground}, {provider_id: '${env.ON_B:=}'"
+
+
+@pytest.mark.parametrize("named", ["${env.ON_A:=}", "${env.ON_B:=}"])
+def test_a_resource_follows_the_provider_whose_id_is_the_same_variable(named):
+    found = of(f"{SWITCHED}, provider_type: inline::playground", f"models: [{{model_id: m, provider_id: '{named}'}}]")
+    assert yaml.safe_load(found.run_yaml)["models"][0]["provider_id"] == named
+
+
+def test_a_provider_that_a_variable_may_name_is_shown():
+    found = of(f"{SWITCHED}, provider_type: inline::playground", "models: [{model_id: m, provider_id: a}]")
+    (said,) = (remark.message for remark in found.remarks if remark.path == "models[0]")
+    assert said.endswith(
+        "unless a variable gives its name to one: then say `${env.ON_A:=}` or `${env.ON_B:=}` as its `provider_id`"
+    )
 
 
 def test_a_resource_that_names_no_provider_is_of_the_only_one():
