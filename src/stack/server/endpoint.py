@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from stack.apis.validation import invalid_request
 from stack.apis.wire import JSON
 from stack.errors import InvalidRequest
-from stack.server.json_limits import check_json, check_values
 from stack.server.json_places import unreadable
+from stack.server.long_bodies import LongList, parsed
 from stack.server.requests import Gate
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,12 +60,10 @@ def read_query(request: Request, model: type[M]) -> M:
         raise invalid_request(error) from None
 
 
-async def read_body(gate: Gate, request: Request, model: type[M]) -> M:
-    """The JSON body by its shape. Raises: RequestError."""
+async def read_body(gate: Gate, request: Request, model: type[M], long: LongList | None = None) -> M:
+    """The JSON body by its shape; `long`: what may make it megabytes. Raises: RequestError."""
     body = await gate.json_body(dict(request.scope["headers"]), request.receive)
     try:
-        check_values(body)
-        check_json(body)
-        return model.model_validate_json(body or b"{}")
+        return await parsed(body, model, long)
     except ValidationError as error:
         raise unreadable(error, body) from None

@@ -28,13 +28,14 @@ def unreadable(error: ValidationError, body: bytes) -> InvalidRequest:
     return refusal
 
 
-def deep_place(body: bytes, levels: int) -> str:
-    """The field in which a document first nests deeper than so many levels; empty where it is no document."""
+def deep_place(body: bytes, levels: int) -> str | None:
+    """The field in which a body first nests deeper than so many levels; None where what can be read of it does not."""
     try:
         document = pydantic_core.from_json(body)
     except ValueError as error:  # also of pydantic's own limit
         document = _before(body, str(error))
-    return dotted((_deep(document, levels) or ())[:_STEPS])
+    path = _deep(document, levels)
+    return None if path is None else dotted(path[:_STEPS])
 
 
 def _before(body: bytes, message: str) -> Any:

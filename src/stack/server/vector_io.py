@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from stack.apis.vector_search import InsertRequest, InsertResponse, QueryChunksResponse, QueryRequest
+from stack.apis.vector_search import InsertedChunk, InsertRequest, InsertResponse, QueryChunksResponse, QueryRequest
 from stack.server.endpoint import Endpoint, json_response, read_body
+from stack.server.long_bodies import LongList
 from stack.server.requests import Gate
 from stack.services.vector_stores import VectorStores
 
@@ -21,7 +22,8 @@ class VectorIORoutes:
 
     async def insert(self, request: Request) -> Response:
         """Store chunks."""
-        return json_response(await self._chunks.insert(await read_body(self._gate, request, InsertRequest)))
+        asked = await read_body(self._gate, request, InsertRequest, LongList("chunks", InsertedChunk))
+        return json_response(await self._chunks.insert(asked))
 
     async def query(self, request: Request) -> Response:
         """Find chunks."""

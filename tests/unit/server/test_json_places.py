@@ -64,5 +64,7 @@ def test_what_nests_too_deep_is_refused_by_its_field(before, opens, closes, plac
     assert raised.value.param == place
 
 
-def test_what_is_no_document_has_no_place():
-    assert deep_place(b"]" * 100, MAX_DEPTH) == ""
+@pytest.mark.parametrize("body", [b"]" * 100, b"[" + b"[]," * 100, b"{" * 100, b'{"a":[' + b'{"b":1},' * 100])
+def test_what_is_no_document_is_left_to_the_parser(body: bytes):
+    assert deep_place(body, MAX_DEPTH) is None
+    check_json(body)
