@@ -49,12 +49,15 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 class Listening:
     """`await listening(app, header_timeout_s=0.1)`: the port of a server with these limits."""
 
+    keep_alive_s: float = 5
+
     def __init__(self) -> None:
         self.state = ServerState()
         self.opened = AsyncExitStack()
 
     async def __call__(self, app: Any, **limits: Any) -> int:
         config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
+        config.timeout_keep_alive = self.keep_alive_s  # type: ignore[assignment]  # any number will do
         config.load()
         server = ServerConfig(**limits)
         listener = await asyncio.get_running_loop().create_server(

@@ -235,6 +235,60 @@ async def test_each_request_has_a_context_of_its_own(listening: Start, calling: 
         assert (await caller.answer()).endswith(b"clean")
 
 
+async def test_a_connection_is_closed_once_nobody_asked_for_long(listening: Start, calling: Start):
+    listening.keep_alive_s = 0.5
+    caller = await calling(await listening(App()))
+    clock = asyncio.get_running_loop().time
+    began = answered = clock()
+    while answered < began + 0.7:  # the time counts from the last answer
+        await caller.say(GOOD)
+        await caller.answer()
+        answered = clock()
+    assert await caller.rest() == b""
+    assert clock() - answered > 0.4
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"/a%20b?c=%20", "/a b", b"c=%20"),
+        (b"/a#b", "/a", b""),
+        (b"//a/b", "//a/b", b""),
+        (b"http://localhost/a?b", "/a", b"b"),
+        (b"http://localhost", "/", b""),
+    ],
+)
+async def test_the_target_is_read_as_a_path_and_a_query(
+    listening: Start, calling: Start, target: bytes, path: str, query: bytes
+):
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["path"], scope["query_string"], scope["method"], scope["http_version"]))
+        await refuse(scope, receive, send)
+
+    caller = await calling(await listening(app))
+    await caller.say(b"GET %s HTTP/1.1\r\nhost: localhost\r\n\r\n" % target)
+    await caller.answer()
+    assert seen == [(path, query, "GET", "1.1")]
+
+
+async def test_headers_behind_a_body_are_not_those_of_the_request(listening: Start, calling: Start):
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        seen.extend(name for name, _ in scope["headers"])
+        await refuse(scope, receive, send)
+
+    caller = await calling(await listening(app))
+    await caller.say(b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n")
+    await caller.say(b"2\r\n{}\r\n0\r\nauthorization: Bearer mine\r\n\r\n")
+    await caller.answer()
+    assert seen == [b"host", b"transfer-encoding"]
+
+
 async def refuse(scope: Any, receive: Any, send: Any) -> None:
     """Answers before the body is there, and does not want it."""
     await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
