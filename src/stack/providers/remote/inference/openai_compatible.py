@@ -23,9 +23,13 @@ class OpenAICompatible(OpenAIVendor):
     reranks = True
 
     def url_for(self, base_url: str, path: str) -> str:
-        query = urlencode({name: value.get_secret_value() for name, value in self.config.query.items()})
-        return super().url_for(base_url, path) + (f"?{query}" if query else "")
+        url = super().url_for(base_url, path)
+        if not self.config.query:
+            return url
+        query = {name: value.get_secret_value() for name, value in self.config.query.items()}
+        return f"{url}?{urlencode(query)}"
 
     async def authorize(self, request: UpstreamRequest) -> None:
         await super().authorize(request)
-        request.headers |= {name.lower(): value.get_secret_value() for name, value in self.config.headers.items()}
+        for name, value in self.config.headers.items():
+            request.headers[name.lower()] = value.get_secret_value()
