@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from array import array
@@ -25,6 +26,7 @@ from stack.services.vector_stores.search import Finder, Wanted
 from stack.services.vector_stores.stores import Stores
 
 EMBEDDED_AT_ONCE = 256
+QUICK_NUMBERS = 50_000  # become float32 in a millisecond
 _OF_A_FILE = re.compile(r"file-[0-9a-f]{32}-\d{6,}")
 
 
@@ -72,16 +74,22 @@ class Chunks:
 
     async def _vectors(self, store: StoreRecord, chunks: Sequence[InsertedChunk]) -> list[array[float]]:
         """The chunks' own vectors, and those that the store's model makes for the others."""
-        given = [
-            None if chunk.embedding is None else vector_of(chunk.embedding, f"chunks[{index}].embedding")
-            for index, chunk in enumerate(chunks)
-        ]
+        size = sum(len(chunk.embedding or ()) for chunk in chunks)
+        given = await asyncio.to_thread(_own, chunks) if size > QUICK_NUMBERS else _own(chunks)
         missing = [text_of(chunk.content) for chunk, vector in zip(chunks, given, strict=True) if vector is None]
         made: list[array[float]] = []
         for start in range(0, len(missing), EMBEDDED_AT_ONCE):
             made += await self._embedder.texts(store, missing[start : start + EMBEDDED_AT_ONCE])
         following = iter(made)
         return [next(following) if vector is None else vector for vector in given]
+
+
+def _own(chunks: Sequence[InsertedChunk]) -> list[array[float] | None]:
+    """The vectors that chunks bring. Raises: InvalidRequest."""
+    return [
+        None if chunk.embedding is None else vector_of(chunk.embedding, f"chunks[{index}].embedding")
+        for index, chunk in enumerate(chunks)
+    ]
 
 
 def _check(chunk: InsertedChunk, where: str, store: StoreRecord) -> None:

@@ -188,6 +188,16 @@ async def test_a_bad_chunk_is_named_and_none_is_stored(shelf, provider_id, chunk
     assert await shelf.runtime.vector_io.count_chunks(store.id) == 0
 
 
+async def test_a_large_insert_is_all_there_or_names_the_vector_that_is_bad(shelf):
+    store = await shelf.create(embedding_dimension=384)
+    good = [{"content": f"{number}", "embedding": [1.0] * 383 + [number]} for number in range(200)]
+    with pytest.raises(InvalidRequest, match="base64") as caught:
+        await shelf.insert(store, *good, {"content": "bad", "embedding": "AAA"})
+    assert caught.value.param == "chunks[200].embedding"
+    await shelf.insert(store, *good)
+    assert await shelf.runtime.vector_io.count_chunks(store.id) == 200
+
+
 @pytest.mark.parametrize(
     ("query", "param"),
     [
