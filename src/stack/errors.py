@@ -98,7 +98,7 @@ class ConfigError(StackError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a configuration: `file:line:column: path: what, and what to do`."""
+    """One thing wrong with a configuration: `file:line:column: path: what, and what to do`; `file` may be empty."""
 
     file: str
     line: int
@@ -107,7 +107,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
+        where = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " * bool(self.file)
         return where + (f"{self.path}: " if self.path else "") + self.message
 
 

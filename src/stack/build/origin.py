@@ -97,7 +97,8 @@ def _built(source: Path, folder: Path, offline: bool) -> Path:
     done = subprocess.run(command, stdout=2, check=False)  # noqa: S603
     wheel = next(folder.glob("*.whl"), None)
     if done.returncode or wheel is None:
-        raise BuildFailed(f"no wheel could be built from `{source}`, see above: nothing was built")
+        hint = "; what builds it is fetched without `--offline`" if offline else ""
+        raise BuildFailed(f"no wheel could be built from `{source}`, see above: nothing was built{hint}")
     return wheel
 
 

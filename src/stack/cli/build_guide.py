@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,9 +13,9 @@ from stack.cli.build import one_word
 from stack.distribution import get_distribution_template
 from stack.distribution.lookup import DEFAULT
 from stack.distribution.template import ProviderChoice
-from stack.registry.contract import protocol
+from stack.errors import nearest, quoted
 from stack.registry.discovery import specs
-from stack.registry.spec import API_NAMES
+from stack.registry.spec import API_NAMES, APIS
 
 
 def guided() -> Blueprint:
@@ -26,7 +25,7 @@ def guided() -> Blueprint:
     image_type = click.prompt("Build a", type=click.Choice(["venv", "container"]), default="venv")
     defaults = _defaults()
     answered = [api for api in API_NAMES if specs(api)]
-    apis = _ask("APIs", {api: _first_line(api) for api in answered}, [api for api in answered if defaults.get(api)])
+    apis = _ask("APIs", {api: APIS[api] for api in answered}, [api for api in answered if defaults.get(api)])
     providers = {
         api: [
             ProviderChoice(provider_type=each)
@@ -60,10 +59,6 @@ def _types(api: str) -> dict[str, str]:
     return {spec.provider_type: spec.description for spec in specs(api)}
 
 
-def _first_line(api: str) -> str:
-    return (inspect.getdoc(protocol(api)) or "").partition("\n")[0]
-
-
 def _ask(title: str, options: Mapping[str, str], default: Sequence[str]) -> list[str]:
     """Some of the options, at least one, in the order of the answer."""
     names = list(options)
@@ -81,7 +76,9 @@ def _parser(names: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(answer: str) -> list[str]:
         words = [word for word in re.split(r"[,\s]+", answer) if word]
         if unknown := [word for word in words if word not in by_word]:
-            raise click.BadParameter(f"`{unknown[0]}` is not in the list")
+            like = nearest(unknown[0], list(by_word))
+            hint = f": did you mean {quoted(like)}?" if like else ": take numbers or names, with commas between them"
+            raise click.BadParameter(f"`{unknown[0]}` is not in the list{hint}")
         if not words:
             raise click.BadParameter("choose at least one")
         return list(dict.fromkeys(by_word[word] for word in words))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stack.build.building import VENV, Plan
+from stack.build.building import GET_UV, VENV, Plan
 from stack.build.lock import LOCK, Lock, Package
+from stack.build.wanted import pip_installs
 from stack.cli.table import table
 
 
@@ -17,12 +18,13 @@ def report(plan: Plan, *, in_full: bool) -> str:
 def _lines(plan: Plan, in_full: bool) -> Iterator[str]:
     template = plan.blueprint.template
     what = "a container" if plan.is_container else f"an environment in `{plan.folder / VENV}`"
-    yield f"`{template.name}`: {what}, for this package and {len(plan.parties) - 1} that want packages of their own:"
+    others = f"this package and {len(plan.parties) - 1} that want packages of their own:"
+    yield f"`{template.name}`: {what}, for {others if plan.parties[1:] else 'this package alone'}"
     for party in plan.parties[1:]:
         yield f"  {party.owner}"
     if plan.lock is None or plan.downloads is None:
-        yield "unlocked, since uv is not installed:"
-        yield from (f"  {package}" for party in plan.parties for package in party.packages)
+        yield f"unlocked, since uv is not installed: {GET_UV} mends it"
+        yield from (f"  {install}" for install in pip_installs(plan.parties))
         return
     yield f"{plan.downloads}; {_compared(plan.lock, plan.previous)}"
     rows = [

@@ -28,17 +28,20 @@ def list_distributions() -> None:
 def _made_on_demand(shipped: set[str]) -> list[tuple[str, str, str]]:
     from stack.distribution.entries import remote_rows
 
-    found = {spec.name: spec.description for spec in remote_rows() if spec.name not in shipped}
-    return [(name, ON_DEMAND, description) for name, description in found.items()]
+    found: dict[str, str] = {}
+    for spec in remote_rows():  # one that answers several APIs is described as by the first
+        found.setdefault(spec.name, spec.description)
+    return [(name, ON_DEMAND, found[name]) for name in sorted(found.keys() - shipped)]
 
 
 @click.command("list-apis")
 def list_apis() -> None:
     """List APIs and how many provider types answer each."""
     from stack.registry.discovery import specs
-    from stack.registry.spec import API_NAMES
+    from stack.registry.spec import APIS
 
-    click.echo(table(("API", "PROVIDERS"), [(api, str(len(specs(api)))) for api in API_NAMES]))
+    rows = [(api, str(len(specs(api))), description) for api, description in APIS.items()]
+    click.echo(table(("API", "PROVIDERS", "DESCRIPTION"), rows))
 
 
 @click.command("list-providers")

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from stack.apis.vector_io import VectorIO
     from stack.storage import Storage
 
-API_NAMES = ("files", "inference", "safety", "vector_io")
+APIS = {
+    "files": "Files that callers upload: kept, listed, read again.",
+    "inference": "Models: chat, completions, embeddings, reranking.",
+    "safety": "Shields: what may go to a model, and come from it.",
+    "vector_io": "Chunks of text, found by meaning, by words and by filters.",
+}
+API_NAMES = tuple(APIS)
 Kind = Literal["remote", "inline"]
 Checked = Literal["recorded", "documented", "engine", "stand-in"]
 

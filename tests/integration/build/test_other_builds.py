@@ -49,11 +49,13 @@ def test_a_lock_that_no_longer_holds_is_set_aside(stack, small, without_uv):
     assert not (MADE / "pylock.toml").exists()
 
 
-def test_a_plan_without_uv_lists_what_is_asked_for(stack, small, without_uv):
-    ended = stack("build", "--config", small, "--plan")
+def test_a_plan_without_uv_tells_each_package_once_and_how_it_is_installed(stack, index, build_yaml, without_uv):
+    config = build_yaml(a={"packages": ("x",)}, b={"packages": ("x",), "packages_no_deps": ("y==1",)})
+    ended = stack("build", "--config", config, "--plan")
     assert ended.exit_code == 0, ended.output
-    assert ended.stdout.splitlines()[-2:] == ["  acme==1", "  x"]
-    assert "unlocked, since uv is not installed:" in ended.stdout
+    plan = ended.stdout.partition("unlocked, since uv is not installed: `pip install uv` mends it\n")[2].splitlines()
+    assert plan[0].endswith(" acme==1 x")
+    assert plan[1:] == ["  pip install --no-deps y==1"]
 
 
 def test_pip_does_not_pretend_to_make_a_container(stack, small, without_uv):
@@ -147,9 +149,9 @@ def test_a_guided_build_takes_numbers_and_names(terminal):
     guide = terminal("build")
     guide.answer("Name of the stack [my-stack]:", "talked")
     guide.answer("Build a (venv, container) [venv]:", "")
-    guide.answer("Numbers or names", "inference")
-    guide.answer("Numbers or names", "no-such-provider")
-    guide.answer("`no-such-provider` is not in the list", "playground, remote::groq")
+    guide.answer("inference: Models: chat, completions", "inference")
+    guide.answer("Numbers or names", "grok")
+    guide.answer("`grok` is not in the list: did you mean `groq`", "playground, remote::groq")
     guide.answer("Build it? [Y/n]:", "")
     status, said = guide.end()
     assert status == 0, said

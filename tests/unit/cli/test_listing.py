@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stack.cli.table import table
+from stack.distribution import get_distribution_template
 from stack.registry.discovery import forget_installed, specs
 from stack.registry.spec import API_NAMES
 
@@ -19,7 +20,15 @@ def test_list_shows_where_shipped_distributions_are_and_which_are_made(stack):
 
 def test_list_apis_counts_the_provider_types_of_each(stack):
     lines = stack("list-apis").stdout.splitlines()[1:]
-    assert [line.split() for line in lines] == [[api, str(len(specs(api)))] for api in API_NAMES]
+    assert [line.split()[:2] for line in lines] == [[api, str(len(specs(api)))] for api in API_NAMES]
+
+
+def test_distributions_that_are_made_stand_by_name_under_what_they_run_as(stack):
+    lines = [line for line in stack("list").stdout.splitlines() if "made on demand" in line]
+    names = [line.split()[0] for line in lines]
+    assert names == sorted(names)
+    for name in ("nvidia", "sambanova"):  # they answer inference and safety
+        assert lines[names.index(name)].endswith(get_distribution_template(name).description)
 
 
 @pytest.mark.parametrize("api", [None, "inference", "vector_io"])
