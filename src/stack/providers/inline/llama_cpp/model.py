@@ -61,14 +61,15 @@ class GGUF:
         """`message` and `finish_reason`. Raises: InvalidRequest."""
         with self._asked("messages", asked, usage, stopped):
             choice: dict[str, Any] = self._llama.create_chat_completion(**asked)["choices"][0]
-        return {"message": _without_empty(choice["message"]), "finish_reason": choice["finish_reason"]}
+        return {"message": _told(choice["message"]), "finish_reason": choice["finish_reason"]}
 
     def chat_pieces(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> Iterator[Piece]:
         """Deltas. Raises: InvalidRequest, before the first."""
+        calls = set[int]()
         with self._asked("messages", asked, usage, stopped):
             for chunk in self._llama.create_chat_completion(**asked, stream=True):
                 choice = chunk["choices"][0]
-                yield Piece(_without_empty(choice["delta"]), choice["finish_reason"])
+                yield Piece(_named_once(_told(choice["delta"]), calls), choice["finish_reason"])
 
     def text(self, asked: dict[str, Any], usage: Usage, stopped: Stopped) -> dict[str, Any]:
         """`text` and `finish_reason`. Raises: InvalidRequest."""
@@ -154,6 +155,18 @@ def _pooled(path: Path, embeds: bool, context: int) -> dict[str, Any]:
     return wide if says else {**wide, "pooling_type": POOLING_MEAN}
 
 
-def _without_empty(message: dict[str, Any]) -> dict[str, Any]:
-    """A message or delta without the members that say nothing."""
-    return {key: value for key, value in message.items() if value is not None or key == "content"}
+def _told(message: dict[str, Any]) -> dict[str, Any]:
+    """A message or delta without members that say nothing, and without the older form that repeats `tool_calls`."""
+    kept = {key: value for key, value in message.items() if value is not None or key == "content"}
+    kept.pop("function_call", None)
+    return kept
+
+
+def _named_once(delta: dict[str, Any], calls: set[int]) -> dict[str, Any]:
+    """The id and name of a call in its first delta alone, since clients join what comes twice. calls: begun ones."""
+    told = []
+    for call in delta.get("tool_calls", ()):
+        more = {"index": call["index"], "function": {"arguments": call["function"]["arguments"]}}
+        told.append(more if call["index"] in calls else call)
+        calls.add(call["index"])
+    return {**delta, "tool_calls": told} if told else delta

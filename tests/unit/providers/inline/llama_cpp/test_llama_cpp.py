@@ -41,6 +41,18 @@ async def test_a_function_that_is_named_is_called(alphabet):
     answer = (await alphabet.openai_chat_completion(chat(tools=[NAMED], tool_choice="required", max_tokens=100))).value
     [call] = answer.choices[0].message.tool_calls
     assert (call.function.name, isinstance(json.loads(call.function.arguments)["ok"], bool)) == ("set", True)
+    assert answer.choices[0].message.function_call is None
+
+
+async def test_a_call_in_a_stream_is_named_once(alphabet):
+    asked = chat(tools=[NAMED], tool_choice="required", max_tokens=100, stream=True)
+    stream = await alphabet.openai_chat_completion(asked)
+    said = [chunk.choices[0].delta async for chunk in stream]
+    deltas = [call for delta in said for call in delta.tool_calls or ()]
+    assert {delta.function_call for delta in said} == {None}
+    assert (deltas[0].type, deltas[0].function.name) == ("function", "set")
+    assert {(call.id, call.type, call.function.name) for call in deltas[1:]} == {(None, None, None)}
+    assert isinstance(json.loads("".join(call.function.arguments for call in deltas))["ok"], bool)
 
 
 async def test_a_schema_that_cannot_be_held_is_refused(alphabet):
