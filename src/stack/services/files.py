@@ -196,13 +196,15 @@ class FilesService:
                 await self._sweep_orphans(instance.provider, now)
 
     async def _sweep_orphans(self, store: FileStore, now: int) -> None:
-        database = await self._database()
-        begun = await database.read(lambda connection: connection.execute("SELECT at FROM begun").get)
-        old = [file.file_id for file in await store.list_files() if begun <= file.modified_at < now - ORPHAN_AGE_S]
-        find = "SELECT id FROM files WHERE id IN (SELECT value FROM json_each(?))"
-        query = (json.dumps(old),)
-        kept = await database.read(lambda connection: {row[0] for row in connection.execute(find, query)})
-        for file_id in set(old) - kept:
+        found = await store.list_files()
+
+        def orphans(connection: Connection) -> set[str]:
+            begun = connection.execute("SELECT at FROM begun").get
+            old = {file.file_id for file in found if begun <= file.modified_at < now - ORPHAN_AGE_S}
+            kept = "SELECT id FROM files WHERE id IN (SELECT value FROM json_each(?))"
+            return old - {file_id for (file_id,) in connection.execute(kept, (json.dumps(list(old)),))}
+
+        for file_id in await (await self._database()).read(orphans):
             await self._forget(store, file_id)
 
     async def _sweep_on(self) -> None:
