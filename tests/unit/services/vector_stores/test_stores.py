@@ -148,6 +148,19 @@ async def test_a_lost_registry_is_rebuilt_from_the_engines(shelf):
     assert [found.content[0].text for found in await shelf.search(store, "cat")] == ["a cat"]
 
 
+async def test_a_lost_store_that_run_yaml_lists_is_taken_up_as_it_is_listed(shelf, open_shelf):
+    store = await shelf.create(name="a", embedding_dimension=64)
+    await shelf.insert(store, {"content": "a cat"})
+    await shelf.sql("DELETE FROM stores")
+    listed = f"{{vector_store_id: {store.id}, vector_store_name: a, embedding_dimension: 64}}"
+    again = await open_shelf(more=f"vector_stores: {{stores: [{listed}]}}", works=False)
+    await again.service.keeper.declare()
+    await again.service.keeper.recover()
+    found = await again.service.stores.retrieve(store.id)
+    assert (found.name, found.embedding_model) == ("a", "playground/lexical-embedding")
+    assert [each.content[0].text for each in await again.search(store, "cat")] == ["a cat"]
+
+
 async def test_an_engine_that_is_down_keeps_no_other_from_being_read(shelf, open_shelf, capsys):
     store = await shelf.create(name="a")
     await shelf.runtime.stop()
