@@ -36,6 +36,8 @@ def ingesting(folder, url, store, **more):
 
 def test_interrupted_it_says_how_to_go_on_and_goes_on(folder, served):
     server, client = served
+    for number in range(6, 24):
+        (folder / f"d/{number}.txt").write_text(f"Text number {number}.")
     store = client.vector_stores.create(name="slow", extra_body={"embedding_model": "up/fault-slow-first-byte-1"})
     process = ingesting(folder, server.origin, store.id, text=True)
     assert process.stderr.readline().startswith("added d/")
@@ -46,8 +48,8 @@ def test_interrupted_it_says_how_to_go_on_and_goes_on(folder, served):
     assert {file.id for file in client.files.list()} == attached
     again = ingesting(folder, server.origin, store.id, text=True)
     output, _ = again.communicate()
-    assert (again.returncode, " 0 failed), 6 chunks" in output) == (0, True)
-    assert client.vector_stores.retrieve(store.id).file_counts.completed == 6
+    assert (again.returncode, " 0 failed), 24 chunks" in output) == (0, True)
+    assert client.vector_stores.retrieve(store.id).file_counts.completed == 24
 
 
 def test_in_a_terminal_there_is_a_bar_of_files_and_chunks(folder, served):
