@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from stack.apis.filters import Attribute, CompoundFilter, Filter
+from stack.apis.filters import MAX_DEPTH, Attribute, CompoundFilter, Filter
 from stack.apis.shapes import Items
 from stack.apis.vector_stores import MAX_DIMENSION, Id, Number, StoreRequest, Text, in_64_bits, without_nul
 from stack.apis.wire import WireModel
@@ -49,7 +57,18 @@ def _comparable(filter: Filter) -> Filter:
     return filter
 
 
-Filters = Annotated[Filter, AfterValidator(_comparable)]
+def _shallow(value: Any) -> Any:
+    """Refuse a deep filter as a whole: the path to the part that is too deep would be as long."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        lists = [each.get("filters") for each in level if isinstance(each, dict)]
+        level = [inner for found in lists if isinstance(found, list) for inner in found]
+    if level:
+        raise PydanticCustomError("filter_depth", "it nests deeper than {levels} levels", {"levels": MAX_DEPTH})
+    return value
+
+
+Filters = Annotated[Filter, AfterValidator(_comparable), BeforeValidator(_shallow)]
 
 # A search of mode `hybrid` joins two lists before a model orders them.
 _JOINED = ("alpha", "impact_factor")
