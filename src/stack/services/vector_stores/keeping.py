@@ -149,7 +149,8 @@ class Keeper:
             return True
 
         if await (await self._registry.database()).write(write):
-            self._log.warning("vector store recovered", store=record.id, provider=record.provider_id)
+            told = {"provider": record.provider_id, "embedding_model": record.embedding_model}  # the latter is a guess
+            self._log.warning("vector store recovered", store=record.id, **told)
 
     async def _recovered(self, spec: VectorStoreSpec, provider_id: str) -> StoreRecord:
         """What can be known of a store from its engine; the default model is its, if the dimension fits."""
