@@ -3,8 +3,9 @@
     python benchmarks/vector_io.py [--chunks 100000] [--folder DIR]
 
 Chunks have 384 numbers, about 200 characters of text and three attributes. The process keeps to one core. Providers are
-asked by the `VectorIO` protocol, without HTTP and embedding. Each figure stands beside that of the engine itself, taken
-in turns with it, so that the ratio holds on a busy machine too; milliseconds of CPU are those of the whole process.
+asked by the `VectorIO` protocol, without embedding; queries are also asked of a server, over HTTP, on another core if
+there is one. Each figure stands beside that of the engine itself, taken in turns with it, so that the ratio holds on a
+busy machine too; milliseconds of CPU are those of the whole process.
 The database is fully durable: every insert waits for the disk. DIR must be on the disk that is meant.
 """
 
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import random
+import socket
 import statistics
 import tempfile
 import time
@@ -28,13 +31,25 @@ import faiss
 import msgspec
 import numpy as np
 import sqlite_vec
+from load import AnswerReader, ask_once
+from processes import cores
 
 from stack.apis.vector_io import EmbeddedChunk, VectorQuery, VectorStoreSpec
 from stack.registry.contract import load_provider_class
 from stack.registry.discovery import find_spec, load_config_class
 from stack.storage import Storage
 from stack.testing.deps import provider_deps
+from stack.testing.server_process import ServerProcess, free_port
 
+RUN_YAML = """\
+version: 2
+image_name: bench
+apis: [vector_io]
+storage: {{state_dir: {folder}}}
+providers:
+  vector_io:
+  - {{provider_id: faiss, provider_type: "inline::faiss"}}
+"""
 DIMENSION = 384
 BATCH = 1_000
 FEW = 10_000
@@ -181,6 +196,38 @@ async def queries(data: Data, name: str, folder: Path, raw: dict[str, Callable[[
     print(f"  recall@10 {data.recall(found):.4f}")
 
 
+async def queries_over_http(data: Data, folder: Path, raw: Callable[[Any], Any]) -> None:
+    """The same of a server that holds the store, by `POST /v1/vector-io/query`, in turns with the engine itself."""
+    (folder / "run.yaml").write_text(RUN_YAML.format(folder=folder))
+    port = free_port()
+    times: dict[str, list[float]] = {"engine": [], "server": []}
+    found = []
+    with ServerProcess(["-m", "stack", "run", str(folder / "run.yaml"), "--port", str(port)], port=port) as server:
+        os.sched_setaffinity(server.pid, cores().server)
+        asked = [_request({"vector_store_id": "vs", "embedding": query.tolist()}) for query in data.queries]
+        while ask_once(port, asked[0]).status == 404:  # until it has taken up the store, which it did not make
+            await asyncio.sleep(0.1)
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            reader = AnswerReader()
+            for request, vector in zip(asked, data.queries, strict=True):
+                times["engine"].append((await _timed(_later(raw, vector)))[0])
+                began = time.perf_counter()
+                connection.sendall(request)
+                while (answer := reader.feed(connection.recv(1 << 18))) is None:
+                    pass
+                times["server"].append(time.perf_counter() - began)
+                found.append([chunk["chunk_id"] for chunk in json.loads(answer.body)["chunks"]])
+    engine, server_ms = (statistics.median(each) * 1e3 for each in times.values())
+    print(f"  {'inline::faiss over HTTP':40} p50 {server_ms:7.2f} ms {'':42} {server_ms - engine:+6.2f} ms")
+    print(f"  recall@10 {data.recall(found):.4f}")
+
+
+def _request(query: dict[str, Any]) -> bytes:
+    body = json.dumps(query | {"params": {"max_chunks": 10}}).encode()
+    head = "POST /v1/vector-io/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
 def raw_faiss(data: Data) -> dict[str, Callable[[Any], Any]]:
     """The index of the size's kind as the provider keeps it, and the two that faiss users know."""
     flat = faiss.IndexFlatIP(DIMENSION)
@@ -238,7 +285,10 @@ async def run(count: int, folder: Path) -> None:
         print()
         state = folder / f"{name}{len(data.chunks)}"
         await filled(data, name, state)
-        await queries(data, name, state, raw_faiss(data) if name == "faiss" else raw_sqlite_vec(data, folder))
+        raw = raw_faiss(data) if name == "faiss" else raw_sqlite_vec(data, folder)
+        await queries(data, name, state, raw)
+        if name == "faiss":
+            await queries_over_http(data, state, next(iter(raw.values())))
     print()
     for without in (False, True):
         await restart(many, "faiss", state, without)

@@ -187,5 +187,6 @@ def exact_scores(spec: VectorStoreSpec, query: Floats, vectors: Floats) -> list[
     else:
         scores = many @ one
         if spec.metric == "cosine":
-            scores = np.clip(scores / (np.linalg.norm(many, axis=1) * np.linalg.norm(one)), -1, 1)
-    return [float(score) for score in scores]
+            scores = np.clip(scores / (lengths(vectors) * np.linalg.norm(one)), -1, 1)
+    found: list[float] = scores.tolist()
+    return found

@@ -142,7 +142,9 @@ class Indexes:
 
     def _index(self, vector_store_id: str) -> VectorIndex:
         with self._guard:
-            return self._indexes.setdefault(vector_store_id, VectorIndex())
+            if vector_store_id not in self._indexes:
+                self._indexes[vector_store_id] = VectorIndex()
+            return self._indexes[vector_store_id]
 
     async def _follow(self, vector_store_id: str) -> None:
         def catch_up(connection: Connection) -> VectorIndex | None:
