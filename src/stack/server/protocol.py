@@ -126,7 +126,7 @@ class Protocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._in_head = True
-        self._header_bytes = self._open_bytes = 0
+        self._header_bytes = self._open_bytes = self._trailers = 0
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
 
@@ -137,10 +137,12 @@ class Protocol(asyncio.Protocol):
             raise self._oversize()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # what follows a body in chunks is nobody's
+        if self._in_head:
             self._headers.append((name.lower(), value))
+        else:
+            self._trailers += 1  # behind a body in chunks: nobody's
         self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self._limits.max_header_bytes or len(self._headers) > MAX_HEADERS:
+        if self._header_bytes > self._limits.max_header_bytes or len(self._headers) + self._trailers > MAX_HEADERS:
             raise self._oversize()
 
     def on_headers_complete(self) -> None:
