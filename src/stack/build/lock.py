@@ -20,6 +20,7 @@ from stack.build.origin import without_credentials
 from stack.installing import Install
 
 LOCK = "pylock.toml"
+_OLDEST = re.compile(r">=[0-9]+(\.[0-9]+)*")
 PYPI = "https://files.pythonhosted.org/packages"
 # How PyPI and its mirrors lay out files: by the BLAKE2 digest of their content.
 _LAID_OUT = re.compile(r"/packages/([0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+)$")
@@ -65,6 +66,11 @@ class Lock:
     requires_python: str
     packages: tuple[Package, ...] = field(default=())
 
+    @property
+    def oldest_python(self) -> str:
+        """`3.11` of `>=3.11`."""
+        return self.requires_python.removeprefix(">=")
+
     def installs(self, folder: Path | None) -> list[Install]:
         """What installs exactly this: one installation for each index, and one by revision.
 
@@ -85,9 +91,10 @@ def read_lock(path: Path) -> Lock | None:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         inputs = data["tool"]["stack"]["inputs"]
         packages = tuple(map(_package, data["packages"]))
+        requires_python = _OLDEST.fullmatch(data["requires-python"])
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, LookupError, TypeError):
         return None
-    return Lock(str(inputs), data["requires-python"], packages)
+    return Lock(str(inputs), requires_python[0], packages) if requires_python else None
 
 
 def lock_from(resolved: str, inputs: str, staging: Path, indexes: Mapping[str, str]) -> Lock:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from stack.build.lock import LOCK, Lock, Package, lock_from, read_lock
 from stack.build.origin import as_requirement
@@ -38,24 +39,34 @@ class _Unsatisfiable:
 
 
 def resolve(
-    parties: Sequence[Wanted], staging: Path, *, previous: Path, upgrade: bool = False, offline: bool = False
+    parties: Sequence[Wanted],
+    staging: Path,
+    *,
+    previous: Path,
+    upgrade: bool = False,
+    offline: bool = False,
+    python: str = PYTHON,
 ) -> Lock:
-    """The lock of what the parties want, for this Python and later ones, on any platform; its wheels are in `staging`.
+    """The lock of what the parties want, on any platform; its wheels are in `staging`.
 
     previous: the lock so far. Where the same is wanted it is taken as it is and nobody is asked; else its versions are
-    kept where they can be. upgrade: forget it. Raises: PackageConflict, ConfigError, BuildFailed.
+    kept where they can be. upgrade: forget them. python: the oldest that it must hold for, with all later ones; a lock
+    for an older one stays for that, so that two people with two Pythons have the same.
+    Raises: PackageConflict, ConfigError, BuildFailed.
     """
     parties = [_with_wheels(party, staging, offline) for party in parties]
-    project = _project(parties)
+    there = read_lock(previous)
+    oldest = min(python, there.oldest_python if there else python, key=Version)
+    project = _project(parties, oldest)
     inputs = hashlib.sha256(project.replace(staging.as_uri(), "").encode()).hexdigest()
-    kept = None if upgrade else read_lock(previous)
+    kept = None if upgrade else there
     if kept is not None and kept.inputs == inputs:
         return kept
     if kept is not None:
         (staging / LOCK).write_bytes(previous.read_bytes())
-    found = _compile(project, staging, offline)
+    found = _compile(parties, oldest, staging, offline)
     if isinstance(found, _Unsatisfiable):
-        raise _conflict(parties, staging, found.reason, offline)
+        raise _conflict(parties, oldest, staging, found.reason, offline)
     indexes = {_project_name(package): url for party in parties for package, url in party.from_index}
     return _with_hashes(lock_from(found, inputs, staging, indexes), parties)
 
@@ -64,14 +75,14 @@ def _with_wheels(party: Wanted, staging: Path, offline: bool) -> Wanted:
     return replace(party, packages=tuple(as_requirement(each, staging, offline=offline) for each in party.packages))
 
 
-def _project(parties: Sequence[Wanted]) -> str:
+def _project(parties: Sequence[Wanted], python: str) -> str:
     """A pyproject.toml whose dependencies are what the parties want. Source: https://docs.astral.sh/uv/reference/settings/"""
     named = sorted({package for party in parties for package in party.packages})
     unhashed = sorted({each.partition(" --hash")[0] for party in parties for each in party.packages_no_deps})
     indexed = sorted({pair for party in parties for pair in party.from_index})
     urls = sorted({url for _, url in indexed})
     overrides = sorted({each for party in parties for each in party.overrides})
-    lines = ["[project]", f'name = "{PROJECT}"', 'version = "0"', f'requires-python = ">={PYTHON}"']
+    lines = ["[project]", f'name = "{PROJECT}"', 'version = "0"', f'requires-python = ">={python}"']
     lines.append(f"dependencies = {json.dumps([*named, *unhashed, *(package for package, _ in indexed)])}")
     lines += ["[tool.uv]", f"override-dependencies = {json.dumps(overrides)}"]
     for url in urls:
@@ -94,11 +105,21 @@ def _project_name(requirement: str) -> str:
     return canonicalize_name(Requirement(requirement.partition(" --hash")[0]).name)
 
 
-def _compile(project: str, staging: Path, offline: bool) -> str | _Unsatisfiable:
+def _compile(parties: Sequence[Wanted], python: str, staging: Path, offline: bool) -> str | _Unsatisfiable:
     """uv's own pylock.toml. Raises: ConfigError, BuildFailed."""
-    (staging / "pyproject.toml").write_text(project, encoding="utf-8")
+    (staging / "pyproject.toml").write_text(_project(parties, python), encoding="utf-8")
     command = [*uv_command(), "pip", "compile", "--quiet", "--universal", "--no-header", "--no-annotate"]
-    command += ["--python", sys.executable, "--format", "pylock.toml", "--output-file", LOCK, "pyproject.toml"]
+    command += [
+        "--python",
+        sys.executable,
+        "--python-version",
+        python,
+        "--format",
+        "pylock.toml",
+        "--output-file",
+        LOCK,
+        "pyproject.toml",
+    ]
     command += ["--offline"] if offline else []
     # The project's own settings are asked for, whatever else uv is told to leave alone.
     environ = {name: value for name, value in os.environ.items() if name != "UV_NO_CONFIG"}
@@ -118,13 +139,13 @@ def _reason(said: str) -> str:
     return " ".join(line for line in lines if line and not line.startswith(_UNSATISFIABLE)).rstrip(".")
 
 
-def _conflict(parties: Sequence[Wanted], staging: Path, reason: str, offline: bool) -> PackageConflict:
+def _conflict(parties: Sequence[Wanted], python: str, staging: Path, reason: str, offline: bool) -> PackageConflict:
     """Names a smallest set of parties that cannot be satisfied: each of it is needed for that."""
     at_fault = list(parties)
     for party in parties:
         others = [each for each in at_fault if each is not party]
         (staging / LOCK).unlink(missing_ok=True)
-        if others and isinstance(found := _compile(_project(others), staging, offline), _Unsatisfiable):
+        if others and isinstance(found := _compile(others, python, staging, offline), _Unsatisfiable):
             at_fault, reason = others, found.reason
     owners = [party.owner for party in at_fault]
     if len(owners) == 1:

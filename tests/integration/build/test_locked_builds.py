@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from wheel_index import WheelIndex, wheel
 
+from stack.build.lock_text import lock_text
+from stack.build.resolving import resolve
+from stack.build.wanted import Wanted
+
 MADE = Path("made")
 LOCK = MADE / "pylock.toml"
 HASH = "--hash=sha256:"
@@ -60,6 +64,17 @@ def test_the_same_lock_twice_is_byte_equal_though_newer_versions_came_out(stack,
     assert stack("build", "--config", small, "--force").exit_code == 0
     assert LOCK.read_bytes() == first
     assert "y-1" in installed()
+
+
+@pytest.mark.parametrize(("made_for", "built_with", "holds_for"), [("3.9", "3.10", "3.9"), ("3.10", "3.9", "3.9")])
+def test_two_pythons_share_the_lock_of_the_older(stack, index, tmp_path, made_for, built_with, holds_for):
+    index.add("x")
+    parties, locks = [Wanted("`remote::a`", ("x",))], []
+    for python in (made_for, built_with, made_for):
+        locks.append(resolve(parties, tmp_path, previous=tmp_path / "kept", python=python))
+        (tmp_path / "kept").write_text(lock_text(locks[-1]))
+    assert locks[-1] == locks[-2]
+    assert locks[-1].requires_python == f">={holds_for}"
 
 
 def test_an_upgrade_takes_the_newer_versions(stack, small, index):

@@ -101,6 +101,13 @@ def test_each_index_is_asked_for_its_own_packages(made, tmp_path):
     assert by_revision.requirements == ("forked @ git+https://git.example/forked@abc",)
 
 
+@pytest.mark.parametrize("python", ["", 'requires-python = "==3.*"', "requires-python = 3"])
+def test_a_lock_for_no_python_that_we_would_name_is_none(made, tmp_path, python):
+    text = lock_text(made()).replace('requires-python = ">=3.11"', python)
+    (tmp_path / LOCK).write_text(text)
+    assert read_lock(tmp_path / LOCK) is None
+
+
 @pytest.mark.parametrize("text", ["", "not toml", 'lock-version = "1.0"\n', "\xff"])
 def test_what_is_no_lock_of_ours_is_none(tmp_path, text):
     (tmp_path / LOCK).write_bytes(text.encode("latin-1"))
