@@ -25,18 +25,28 @@ def load_run_config(path: Path, environ: Mapping[str, str] | None = None) -> Run
 
 def parse_run_config(text: str, file: str, environ: Mapping[str, str] | None = None) -> RunConfig:
     """The same for the text of a run.yaml; `file` is its name in messages. Raises: BadConfig."""
-    return RunFileReader(Source(text, file, os.environ if environ is None else environ)).config()
+    source = Source(text, file, os.environ if environ is None else environ)
+    _check_kind(source, "distribution_spec", "providers", "this is a build.yaml: `stack build --config` reads it")
+    return RunFileReader(source).config()
 
 
 def load_build_config(path: Path, environ: Mapping[str, str] | None = None) -> BuildConfig:
     """What a build.yaml means; a `module:` need not be installed yet. Raises: BadConfig."""
     text = read_text(path, Report(str(path)))
     source = Source(text, str(path), os.environ if environ is None else environ)
+    _check_kind(source, "providers", "distribution_spec", "this is a run.yaml: `stack run` serves it")
     config = source.read(BuildConfig, source.root, "")
     _check_build_providers(source)
     source.report.check()
     assert config is not None
     return config
+
+
+def _check_kind(source: Source, theirs: str, ours: str, message: str) -> None:
+    """Whether a file is the one for the other thing; else every key of it would be told. Raises: BadConfig."""
+    entries = source.root.entries
+    if theirs in entries and ours not in entries:
+        source.report.fail(entries[theirs].key_at, message)
 
 
 def _check_build_providers(source: Source) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.config.load import load_build_config
+from stack.config.load import load_build_config, load_run_config
 from stack.errors import BadConfig
 
 GOOD = """
@@ -31,6 +31,13 @@ def test_a_build_file_names_what_to_install(tmp_path: Path):
     types = [(provider.provider_type, provider.module) for provider in config.distribution_spec.providers["inference"]]
     assert types == [("inline::playground", None), ("remote::mine", "mine_stack")]
     assert (config.image_name, config.image_type, config.additional_pip_packages) == ("mine", "venv", ["rich"])
+
+
+def test_a_file_of_the_other_kind_is_told_in_one_line(tmp_path: Path):
+    with pytest.raises(BadConfig, match=r"build.yaml:3:1: this is a build.yaml: `stack build --config` reads it$"):
+        load_run_config(build(tmp_path, GOOD), {})
+    with pytest.raises(BadConfig, match=r"build.yaml:1:1: this is a run.yaml: `stack run` serves it$"):
+        load_build_config(build(tmp_path, "providers: {inference: []}\nserver: {}\n"), {})
 
 
 @pytest.mark.parametrize(
