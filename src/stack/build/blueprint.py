@@ -91,7 +91,10 @@ def from_providers(text: str) -> Blueprint:
             raise ConfigError(f"`{part.strip()}` names no provider: write `api=type`, such as `inference=remote::groq`")
         if api not in API_NAMES:
             raise ConfigError(f"there is no API `{api}`: did you mean {alternatives(api, API_NAMES)}?")
-        providers.setdefault(api, []).append(_choice(api, wanted))
+        choice, listed = _choice(api, wanted), providers.setdefault(api, [])
+        if choice.provider_type in (each.provider_type for each in listed):
+            raise ConfigError(f"`{choice.provider_type}` is named twice: name it once, and add the other to run.yaml")
+        listed.append(choice)
     return chosen(providers)
 
 
