@@ -52,6 +52,11 @@ def test_settings_stand_behind_a_question_mark():
     [
         ("groq", ConfigError, "`groq` names no provider: write `api=type`"),
         ("inferense=groq", ConfigError, "there is no API `inferense`: did you mean `inference`"),
+        (
+            "inference=vllm,inference=vllm?base_url=x",
+            ConfigError,
+            "`remote::vllm` is named twice: name it once, and add",
+        ),
         ("inference=grok", UnknownProvider, "no inference provider is called `grok`: did you mean `groq`"),
         (
             "inference=vllm?base_ulr=x",
