@@ -16,6 +16,7 @@ from pathlib import Path
 from stack.errors import ConfigError, StackError
 from stack.installing import Install
 
+VENV = "venv"  # what the folder of a build holds
 INDEX_OPTION = {True: "--default-index", False: "--index-url"}  # of uv, whose `--index-url` gives way to its variables
 
 

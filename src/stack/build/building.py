@@ -22,9 +22,8 @@ from stack.distribution import DistributionTemplate
 from stack.distribution.render import SCHEMA
 from stack.errors import ConfigError
 from stack.installing import Install
-from stack.venv import install_into, make_venv, uv_command
+from stack.venv import VENV, install_into, make_venv, uv_command
 
-VENV = "venv"
 GET_UV = "`pip install uv`"
 
 

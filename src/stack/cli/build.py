@@ -124,8 +124,7 @@ def _renamed(blueprint: Blueprint, image_type: str | None, image_name: str | Non
 
 def _check(blueprint: Blueprint, folder: Path, may_replace: bool, run_after: bool) -> None:
     """What can be said before anybody is asked for packages."""
-    from stack.build.building import VENV
-    from stack.venv import require_room
+    from stack.venv import VENV, require_room
 
     is_container = blueprint.template.image_type == "container"
     if is_container and run_after:

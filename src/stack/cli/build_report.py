@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stack.build.building import GET_UV, VENV, Plan
+from stack.build.building import GET_UV, Plan
 from stack.build.lock import LOCK, Lock, Package
 from stack.build.wanted import pip_installs
 from stack.cli.table import table
+from stack.venv import VENV
 
 
 def report(plan: Plan, *, in_full: bool) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from stack.cli.built import lacks_packages, remark
 from stack.cli.exchanges import exchange_options, exchanges
 from stack.cli.options import CONFIG, LOG_LEVELS, env_option, environment
 
@@ -56,7 +57,10 @@ def run(
     finally:
         gc.enable()
 
-    loaded = parse_run_config(*run_config_source(config), environment(assignments))
+    text, file = run_config_source(config)
+    loaded = parse_run_config(text, file, environment(assignments))
+    if (elsewhere := remark(file, "run")) and lacks_packages(loaded):
+        click.echo(elsewhere, err=True)
     said = {"host": host, "port": port, "workers": workers, "log_level": log_level}
     server = loaded.server.model_copy(update={name: value for name, value in said.items() if value is not None})
     if (record or replay) and server.workers > 1:

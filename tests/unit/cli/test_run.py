@@ -45,6 +45,16 @@ def test_strict_ends_with_3_when_a_provider_fails(run_yaml, free_port):
     assert "Traceback" not in done.stderr
 
 
+def test_the_environment_that_was_built_for_a_file_is_named_where_packages_are_missing(run_yaml, free_port):
+    path = run_yaml(port=free_port(), type="remote::gone", module="no_such_package")
+    program = path.with_name("venv") / "bin/stack"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    command = [sys.executable, "-m", "stack", "run", str(path), "--strict"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert f"another one: say `{program} run {path}`" in done.stderr.splitlines()[0]
+
+
 def test_a_port_that_is_taken_is_told_in_one_line(stack, run_yaml, free_port, serving):
     path = str(run_yaml(port=free_port()))
     with serving("run", path):
