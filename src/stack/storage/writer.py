@@ -108,19 +108,27 @@ class Writer:
         """One job within the commit. One that fails is undone and told at once, unless it undid the others as well."""
         import apsw
 
-        connection.execute("SAVEPOINT job")
+        # A savepoint costs a copy of each page that is changed: the first job has nobody before it to spare.
+        is_first = not done
+        if not is_first:
+            connection.execute("SAVEPOINT job")
         try:
             value = job.work(connection)
+            if not connection.in_transaction:
+                raise apsw.SQLError("the work has ended the transaction that it was a part of")
             # Unmet at the commit, it would take the other jobs down as well.
             if connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
                 raise apsw.ConstraintError("a deferred foreign key is not satisfied at the end of the work")
-            connection.execute("RELEASE job")
+            if not is_first:
+                connection.execute("RELEASE job")
         except BaseException as error:
             failure = storage_error(error, self._opener.path, connection)
             if not connection.in_transaction:
                 raise
-            connection.execute("ROLLBACK TO job; RELEASE job")
+            connection.execute("ROLLBACK" if is_first else "ROLLBACK TO job; RELEASE job")
             job.future.set_exception(failure)
+            if is_first:
+                connection.execute("BEGIN IMMEDIATE")
         else:
             done.append((job, value))
 

@@ -69,7 +69,7 @@ def insert(id, refers_to):
 
 
 async def test_work_may_not_end_the_transaction(database, put, texts):
-    with pytest.raises(apsw.SQLError, match="savepoint"):
+    with pytest.raises(apsw.SQLError, match="ended the transaction"):
         await database.write(lambda connection: connection.execute("COMMIT").fetchall())
     await database.write(put("after"))
     assert await database.read(texts) == ["after"]
