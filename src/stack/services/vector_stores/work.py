@@ -113,10 +113,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Give back what is not done: others go on with it."""
-        tasks: list[asyncio.Task[Any]] = [*self._tasks.values()] + ([self._loop] if self._loop else [])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel([*self._tasks.values(), *([self._loop] if self._loop else [])])
 
     def wake(self) -> None:
         """There is more to do."""
@@ -124,10 +121,7 @@ class Worker:
 
     async def interrupt(self, store_id: str, file_id: str | None = None) -> None:
         """Stop what this process does for a file, or for all of a store's; it is given back when this returns."""
-        tasks = [task for key, task in self._tasks.items() if key[0] == store_id and file_id in (None, key[1])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel([task for key, task in self._tasks.items() if key[0] == store_id and file_id in (None, key[1])])
 
     async def complete(self, store_id: str, file_id: str = "") -> None:
         """Do what is owed to a file or store now; return once it is done, by whomever. Raises what doing it does.
@@ -258,6 +252,14 @@ class Worker:
         find = "SELECT 1 FROM jobs WHERE store_id = ? AND file_id = ?"
         database = await self._registry.database()
         return await database.read(lambda connection: connection.execute(find, key).fetchone() is not None)
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for their end."""
+    await asyncio.sleep(0)  # one that is cancelled before its first step never does its last, which gives a job back
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _reason(error: Exception) -> str:

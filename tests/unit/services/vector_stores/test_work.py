@@ -152,3 +152,12 @@ async def test_a_deletion_that_its_engine_cannot_do_now_is_done_later(open_shelf
     vec.provider = provider
     await shelf.service._worker.complete(store.id, file_id)
     assert (await shelf.search(store, "cats"), await jobs(shelf)) == ([], [])
+
+
+async def test_work_that_is_stopped_before_it_begins_is_given_back(open_shelf):
+    shelf = await open_shelf(works=False)
+    store = await embedded_by(shelf, "up/ok")
+    file_id = await attached(shelf, store)
+    shelf.service._worker._begin(await taken(shelf, store, file_id))
+    await shelf.service._worker.interrupt(store.id)
+    assert await jobs(shelf) == [("ingest", 0, 1, -shelf.clock.now)]
