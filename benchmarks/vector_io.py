@@ -179,7 +179,7 @@ async def queries(data: Data, name: str, folder: Path, raw: dict[str, Callable[[
         for query, vector in zip(asked, data.queries, strict=True):
             times[first].append(await _timed(_later(raw[first], vector)))
             began, cpu = time.perf_counter(), time.process_time()
-            answer = await provider.query_chunks("vs", VectorQuery(query))
+            answer = await provider.query_chunks("vs", VectorQuery(query, include_embeddings=False))
             times[f"inline::{name}"].append((time.perf_counter() - began, time.process_time() - cpu))
             found.append([one.chunk.chunk_id for one in answer])
     for label in others:

@@ -67,7 +67,8 @@ def check_chunks(
     for index, chunk in enumerate(chunks):
         try:
             _check_id(chunk.chunk_id, "chunk_id")
-            _check_text(chunk.content, "content")
+            if not _is_sound(chunk.content):
+                _check_text(chunk.content, "content")
             _check_embedding(
                 store, chunk.embedding, math.hypot(*chunk.embedding) if lengths is None else lengths[index]
             )
@@ -121,6 +122,8 @@ def _check_embedding(store: VectorStoreSpec, embedding: array[float], length: fl
 
 def _check_metadata(metadata: Mapping[str, Any]) -> None:
     for key, value in metadata.items():
+        if _is_sound(key) and 1 <= len(key) <= MAX_KEY and _is_sound(value):
+            continue
         _check_text(key, "metadata")
         if not 1 <= len(key) <= MAX_KEY:
             raise _Bad("metadata", f"has a key that is empty or longer than {MAX_KEY} characters")
@@ -164,6 +167,8 @@ def _check_json(value: object, field: str) -> None:
         _check_text(value, field)
     elif isinstance(value, dict):
         for key, inner in value.items():
+            if _is_sound(key) and _is_sound(inner) and isinstance(key, str):
+                continue
             if not isinstance(key, str):
                 raise _Bad(field, "has a key that is not text")
             _check_text(key, field)
@@ -175,6 +180,18 @@ def _check_json(value: object, field: str) -> None:
         _check_number(value, field)
     elif value is not None:
         raise _Bad(field, f"holds a `{type(value).__name__}`, which is not JSON")
+
+
+def _is_sound(value: object) -> bool:
+    """Whether a value is one of those that nearly all are, and good. Most of them cost one call this way."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() and "\x00" not in value  # type: ignore[attr-defined,operator]
+    if kind is int:
+        return value in _INT64
+    if kind is float:
+        return math.isfinite(value)  # type: ignore[arg-type]
+    return kind is bool
 
 
 def _check_id(value: str, field: str) -> None:

@@ -60,22 +60,30 @@ class ScoredChunk:
 
 @dataclass(frozen=True, slots=True)
 class VectorQuery:
-    """The `top_k` chunks nearest to `embedding` ((dimension,) float32) among those that pass `filter`."""
+    """The `top_k` chunks nearest to `embedding` ((dimension,) float32) among those that pass `filter`.
+
+    include_embeddings: whether the embeddings of what is found are wanted; if not, they may be empty.
+    """
 
     embedding: array[float]
     top_k: int = 10
     filter: Filter | None = None
     score_threshold: float | None = None
+    include_embeddings: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class KeywordQuery:
-    """The `top_k` chunks that match any word of `text` best among those that pass `filter`; any text is a query."""
+    """The `top_k` chunks that match any word of `text` best among those that pass `filter`; any text is a query.
+
+    include_embeddings: as of a vector query.
+    """
 
     text: str
     top_k: int = 10
     filter: Filter | None = None
     score_threshold: float | None = None
+    include_embeddings: bool = True
 
 
 class VectorIO(Protocol):

@@ -63,6 +63,7 @@ class Chunks:
             rerank_model=ranker.model if ranker else None,
             score_threshold=params.score_threshold,
             filter=params.filters,
+            include_embeddings=params.include_embeddings,
         )
         texts = [] if request.query is None else [text_of(request.query)]
         vector = None if request.embedding is None else vector_of(request.embedding, "embedding")

@@ -36,6 +36,7 @@ class Wanted:
     rerank_model: str | None = None
     score_threshold: float | None = None
     filter: Filter | None = None
+    include_embeddings: bool = False
 
 
 class Finder:
@@ -72,8 +73,9 @@ class Finder:
         vectors: list[array[float]] = []
         if mode != "keyword":
             vectors = [vector] if vector is not None else await self._embedder.texts(store, texts)
-        near = [VectorQuery(each, top_k, wanted.filter, threshold) for each in vectors]
-        worded = [KeywordQuery(each, top_k, wanted.filter, threshold) for each in texts] if mode != "vector" else []
+        more = (top_k, wanted.filter, threshold, wanted.include_embeddings)
+        near = [VectorQuery(each, *more) for each in vectors]
+        worded = [KeywordQuery(each, *more) for each in texts] if mode != "vector" else []
         lists = await self._ask(store, [*near, *worded])
         found = self._joined(lists[: len(near)], lists[len(near) :], wanted, mode)
         if neural and found:

@@ -45,6 +45,17 @@ class Vectors(Settings):
         assert found[0].score == pytest.approx(1, abs=self.tolerance)
 
     @pytest.mark.asyncio
+    async def test_embeddings_come_where_they_are_wanted(self, provider: VectorIO, make_store: MakeStore) -> None:
+        stored = chunk("a", (0.6, 0.8, 0), page=1)
+        store = await make_store([stored])
+        (full,) = await provider.query_chunks(store, VectorQuery(stored.embedding))
+        assert full.chunk.embedding.tolist() == pytest.approx(stored.embedding.tolist(), abs=self.tolerance)
+        (found,) = await provider.query_chunks(store, VectorQuery(stored.embedding, include_embeddings=False))
+        assert (found.chunk.content, found.chunk.metadata) == (full.chunk.content, {"page": 1})
+        assert found.chunk.embedding in (array("f"), full.chunk.embedding)
+        assert found.score == pytest.approx(full.score, abs=self.tolerance)
+
+    @pytest.mark.asyncio
     async def test_opposites_score_least_under_cosine(self, provider: VectorIO, make_store: MakeStore) -> None:
         store = await make_store([chunk("a", (3, 0, 0)), chunk("b", (-2, 0, 0)), chunk("c", (0, 9, 0))])
         found = await provider.query_chunks(store, VectorQuery(vector(0.5, 0, 0)))

@@ -165,7 +165,7 @@ class ChunkStore(Provider, VectorIO, ABC):
             ranked: Ranked | None = keyword_ranked(connection, store, query)
         else:
             ranked = self.nearest(connection, store, query)
-        return None if ranked is None else scored(connection, store, ranked, query.score_threshold)
+        return None if ranked is None else scored(connection, store, ranked, query)
 
 
 def database_name(provider_id: str) -> str:
@@ -183,10 +183,13 @@ def existing_store(connection: Connection, vector_store_id: str) -> StoreRow:
     return store
 
 
-def scored(connection: Connection, store: StoreRow, ranked: Ranked, threshold: float | None) -> list[ScoredChunk]:
+def scored(
+    connection: Connection, store: StoreRow, ranked: Ranked, query: VectorQuery | KeywordQuery
+) -> list[ScoredChunk]:
     """The chunks of rows that score enough, in the order given."""
+    threshold = query.score_threshold
     kept = ranked if threshold is None else [(row, score) for row, score in ranked if score >= threshold]
-    found = rows.read(connection, store, [row for row, _ in kept])
+    found = rows.read(connection, store, [row for row, _ in kept], embeddings=query.include_embeddings)
     return [ScoredChunk(found[row], score) for row, score in kept]
 
 
