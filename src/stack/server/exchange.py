@@ -45,7 +45,8 @@ class Exchange:
         self._parts: list[bytes] = []
         self._size = 0
         self._more_body = True
-        self._left: int | None = None  # bytes of an answer of known length; None: it is sent in chunks
+        self._left: int | None = None  # bytes of an answer of known length
+        self._chunked = False  # HTTP/1.0 has no chunks: the end of the connection is that of the answer
         self._held = b""
 
     def take(self, body: bytes) -> int:
@@ -117,36 +118,35 @@ class Exchange:
 
     def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Hold the head back, to leave in one packet with what follows it at once."""
-        lines = [_STATUS_LINES[status]]
+        lines, left = [_STATUS_LINES[status]], None
         for name, value in (*self._default_headers, *headers):
             if name == b"connection":
                 self.keep_alive = self.keep_alive and value.lower() != b"close"
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-length":
-                self._left = int(value)
+                left = int(value)
         if not self.keep_alive:
             lines.append(b"connection: close\r\n")
-        if self._left is None:
-            if self.scope["method"] == "HEAD" or status in (204, 304):
-                self._left = 0
-            else:
-                lines.append(b"transfer-encoding: chunked\r\n")
+        if left is None and (self.scope["method"] == "HEAD" or status in (204, 304)):
+            left = 0
+        if chunked := left is None and self.scope["http_version"] != "1.0":
+            lines.append(b"transfer-encoding: chunked\r\n")
         head = b"".join(lines)
         if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
             raise RuntimeError("a header of an answer holds a line break")
         self.started, self.expects_continue = True, False
-        self._held = head + b"\r\n"
-        if self._left is None:  # more may take its time
+        self._held, self._left, self._chunked = head + b"\r\n", left, chunked
+        if left is None:  # more may take its time
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _write(self, body: bytes, more: bool) -> None:
         if self.scope["method"] == "HEAD":
             body, self._left = b"", 0
-        if self._left is None:
+        if self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body = body if more else body + b"0\r\n\r\n"
-        else:
+        elif self._left is not None:
             self._left -= len(body)
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("the body of an answer is not as long as its head says")

@@ -15,6 +15,7 @@ from stack.server.exchange import JOINED_BYTES, Exchange
 Start = Callable[..., Any]
 SIZED = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]}
 OPEN = {"type": "http.response.start", "status": 200, "headers": []}
+SCOPE = {"method": "GET", "http_version": "1.1"}
 ASKED = b"%s / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
@@ -50,7 +51,7 @@ async def test_a_head_leaves_with_what_follows_it_and_an_open_one_by_itself_if_n
     messages: list[Any], pieces: list[bytes]
 ):
     transport = Written()
-    exchange = Exchange({"method": "GET"}, transport, FlowControl(transport), [], lambda: None)
+    exchange = Exchange(SCOPE, transport, FlowControl(transport), [], lambda: None)
     for message in messages:
         await exchange.send(message)
     await asyncio.sleep(0)
@@ -60,7 +61,7 @@ async def test_a_head_leaves_with_what_follows_it_and_an_open_one_by_itself_if_n
 
 async def test_a_large_body_is_not_copied_behind_its_head():
     transport = Written()
-    exchange = Exchange({"method": "GET"}, transport, FlowControl(transport), [], lambda: None)
+    exchange = Exchange(SCOPE, transport, FlowControl(transport), [], lambda: None)
     large = bytes(JOINED_BYTES + 1)
     await exchange.send(SIZED | {"headers": [(b"content-length", b"%d" % len(large))]})
     await exchange.send(body(large))
@@ -97,6 +98,13 @@ async def test_an_answer_that_has_no_body_ends_with_its_head(
     assert framing is None or framing in head
     await caller.say(ASKED % b"GET")
     assert (await caller.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 ")
+
+
+async def test_a_caller_who_knows_no_chunks_reads_to_the_end_of_the_connection(listening: Start, calling: Start):
+    caller = await calling(await listening(answering(OPEN, body(b"one ", more=True), body(b"two"))))
+    await caller.say(b"GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n")
+    head, _, rest = (await caller.rest()).partition(b"\r\n\r\n")
+    assert (b"chunked" in head, rest) == (False, b"one two")
 
 
 FAULTY = {
