@@ -30,7 +30,8 @@ RUNS = {
 
 def fuzz(origin: str, seconds: int, models: str, flags: tuple[str, ...], seed: int | None, folder: Path) -> int:
     """Let schemathesis ask for so long; its exit code: 0 if it finds nothing."""
-    command = [str(Path(sys.executable).with_name("st")), "run", f"{origin}/openapi.json", "--workers", "1"]
+    command = [str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / "schemathesis.toml")]
+    command += ["run", f"{origin}/openapi.json", "--workers", "1"]
     command += ["--max-time", str(seconds), "--continue-on-failure", "--no-color", "--suppress-health-check", "all"]
     command += [*flags, *(("--seed", str(seed)) if seed is not None else ())]
     env = {**os.environ, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(HERE), "FUZZ_MODELS": models}
