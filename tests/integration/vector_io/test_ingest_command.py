@@ -34,6 +34,15 @@ def ingesting(folder, url, store, **more):
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, **{"stderr": subprocess.PIPE, **more})
 
 
+@pytest.fixture
+def interruptible():
+    """However the tests were started: what a shell runs in the background ignores SIGINT, and hands that down."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupted_it_says_how_to_go_on_and_goes_on(folder, served):
     server, client = served
     for number in range(6, 24):
