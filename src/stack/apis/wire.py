@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import pydantic_core
@@ -294,7 +293,6 @@ def event_data(block: bytes) -> Iterator[bytes]:
                 yield b"\n".join(lines)
 
 
-@lru_cache(64)
 def _model_member(model: str) -> bytes:
     return b'"model":' + pydantic_core.to_json(model)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from functools import lru_cache
 from typing import Any
 
 import pydantic_core
@@ -27,15 +26,12 @@ def _value(text: str) -> bytes:
     return _CONTROLS.sub(" ", text).encode("latin-1", "replace")
 
 
-_id_value = lru_cache(256)(_value)
-
-
 def _meta_headers(meta: ReplyMeta, request_id: str) -> Headers:
     headers = [
         (b"x-request-id", request_id.encode()),
         (b"x-stack-attempts", b"%d" % meta.attempts),
-        (b"x-stack-provider", _id_value(meta.provider_id)),
-        (b"x-stack-upstream-model", _id_value(meta.upstream_model)),
+        (b"x-stack-provider", _value(meta.provider_id)),
+        (b"x-stack-upstream-model", _value(meta.upstream_model)),
     ]
     if meta.upstream_request_id:
         headers.append((b"x-stack-upstream-request-id", _value(meta.upstream_request_id)))
