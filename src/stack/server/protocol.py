@@ -22,7 +22,7 @@ from stack.server.hosts import Hosts
 from stack.server.requests import CALLER_LEFT, Scope
 
 MAX_HEADERS = 200
-LEFTOVER_S = 5.0  # a body that nobody wants is read so long, so that its caller comes to read why
+LEFTOVER_S = 10.0  # a body that nobody wants is read so long, so that its caller comes to read why
 DRAINING_POLL_S = 0.1
 _REASON = {400: b"Bad Request", 403: b"Forbidden", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
@@ -220,9 +220,9 @@ class Protocol(asyncio.Protocol):
         elif not self._in_body:
             self._rest()
         else:
-            # A refused caller may cost no more than one who is heard. A connection that is closed at once would
-            # take the answer along, which many read only when they have sent everything.
-            self._leftover = self._limits.max_body_bytes
+            # A connection that is closed at once would take the answer along, which many read only when they have
+            # sent everything. What is read of them goes past the limit, as theirs does: twice that, and no further.
+            self._leftover = 2 * self._limits.max_body_bytes
             self._in_time()
             self._late = self._loop.call_later(LEFTOVER_S, self.transport.close)
 
