@@ -221,7 +221,7 @@ class Protocol(asyncio.Protocol):
             self._rest()
         else:
             # A connection that is closed at once would take the answer along, which many read only when they have
-            # sent everything. What is read of them goes past the limit, as theirs does: twice that, and no further.
+            # sent everything. A body that is somewhat over the limit is read to its end, and no more than twice it.
             self._leftover = 2 * self._limits.max_body_bytes
             self._in_time()
             self._late = self._loop.call_later(LEFTOVER_S, self.transport.close)
