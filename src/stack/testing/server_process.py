@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from stack.testing.http import HOST
 
 POLL_S = 0.02
 TAIL = 4000
+MAX_KEPT = 256
+
+_kept: deque[int] = deque()  # sockets that hold the ports that were given last
 
 
 class ServerFailed(Exception):
@@ -26,11 +30,17 @@ class ServerFailed(Exception):
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
+    """A port that nothing listens on now; on Linux nobody gets it either who asks for any port, while it is kept."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
-        return port
+        # There a server that reuses addresses, as servers do, may listen on a port that is bound and not listened on.
+        if sys.platform == "linux":
+            _kept.append(probe.detach())
+    if len(_kept) > MAX_KEPT:
+        os.close(_kept.popleft())
+    return port
 
 
 class ServerProcess:

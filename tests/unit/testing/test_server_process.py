@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from urllib.request import urlopen
 
 import pytest
@@ -24,6 +26,17 @@ def test_it_answers_once_started_and_is_gone_once_stopped():
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
     assert str(server.port) in server.output()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port that is kept cannot be listened on")
+def test_a_free_port_refuses_callers_and_is_kept_for_who_names_it():
+    address = ("127.0.0.1", free_port())
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+    with socket.socket() as taker, pytest.raises(OSError, match="in use"):
+        taker.bind(address)
+    with socket.create_server(address) as server:
+        assert server.getsockname() == address
 
 
 def test_a_process_that_ends_is_told_with_what_it_printed():
