@@ -20,7 +20,8 @@ from stack.testing.http import HOST
 
 POLL_S = 0.02
 TAIL = 4000
-MAX_KEPT = 256
+STOP_S = 60.0  # longer than a server lets open answers finish
+MAX_KEPT = 64
 
 _kept: deque[int] = deque()  # sockets that hold the ports that were given last
 
@@ -59,7 +60,7 @@ class ServerProcess:
         ready_path: str = "/v1/health/ready",
         env: Mapping[str, str | None] | None = None,
         cwd: Path | None = None,
-        timeout_s: float = 30.0,
+        timeout_s: float = 120.0,
     ) -> None:
         self.arguments = tuple(arguments)
         self.port = port
@@ -128,7 +129,7 @@ class ServerProcess:
     def _failure(self, what: str) -> str:
         return f"`python {' '.join(self.arguments)}` {what}; it printed:\n{self.output()[-TAIL:]}"
 
-    def stop(self, timeout_s: float = 10.0) -> int:
+    def stop(self, timeout_s: float = STOP_S) -> int:
         """Ask it to end (SIGTERM), make it end after `timeout_s`; its exit code."""
         self.send_signal(signal.SIGTERM)
         return self.wait(timeout_s)
@@ -138,7 +139,7 @@ class ServerProcess:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def wait(self, timeout_s: float = 10.0) -> int:
+    def wait(self, timeout_s: float = STOP_S) -> int:
         """Its exit code once it has ended by itself; after `timeout_s` it is made to."""
         assert self._process is not None
         try:
