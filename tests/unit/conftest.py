@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +12,17 @@ from stack.registry.contract import load_provider_class
 from stack.registry.discovery import find_spec, load_config_class
 from stack.testing.deps import provider_deps
 from stack.testing.upstream import FaultUpstream
+
+
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that knows addresses and no names, at once and without asking a network."""
+    real = socket.getaddrinfo
+
+    def numeric(host: str, port: int, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
+        return real(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+
+    monkeypatch.setattr(socket, "getaddrinfo", numeric)
 
 
 @pytest.fixture

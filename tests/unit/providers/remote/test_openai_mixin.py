@@ -210,6 +210,7 @@ async def test_odd_but_legal_streams_are_whole(vendor: Any, fault: str):
     assert any(c.choices and c.choices[0].finish_reason for c in chunks)
 
 
+@pytest.mark.usefixtures("no_names")
 @pytest.mark.parametrize(
     ("config", "code", "phase"),
     [
