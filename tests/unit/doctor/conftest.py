@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
@@ -22,6 +23,18 @@ providers:
 
 
 @pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """`pass_time(60)`: so many seconds have passed for whoever waits in the running loop."""
+
+    def pass_time(seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + seconds)
+
+    return pass_time
+
+
+@pytest.fixture
 def examined() -> Examined:
     """`await examined(type=..., config="{...}")`: the findings, those of the machine left out; `more` goes below."""
 
@@ -33,7 +46,7 @@ def examined() -> Examined:
         module: str = "null",
         more: str = "",
         environ: Mapping[str, str] | None = None,
-        timeout_s: float = 5.0,
+        timeout_s: float = 60.0,
     ) -> list[Findings]:
         text = ONE.format(id=id, type=type, module=module, config=config) + more
         loaded = parse_run_config(text, "run.yaml", environ or {})

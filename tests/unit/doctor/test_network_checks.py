@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,7 +17,7 @@ CHANGE = "export HERE_URL=..."
 
 
 async def checked(url: str, **more):
-    return [check async for check in network_checks(Service.at(url, CHANGE), 0.3, **more)]
+    return [check async for check in network_checks(Service.at(url, CHANGE), 60, **more)]
 
 
 def told(checks):
@@ -24,16 +25,25 @@ def told(checks):
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
-    """An address that takes connections and never says anything."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
+async def silent() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """An address that takes connections and never says anything, and what is set once somebody has on one."""
+    spoken_to = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
+            if await reader.read(1):
+                spoken_to.set()
+            await reader.read()
+
+    async with await asyncio.start_server(mute, "127.0.0.1") as listener:
+        yield f"127.0.0.1:{listener.sockets[0].getsockname()[1]}", spoken_to
 
 
 async def test_a_service_over_http_has_no_certificate(upstream):
     assert told(await checked(upstream.base_url)) == [("dns", "ok"), ("connect", "ok")]
 
 
+@pytest.mark.usefixtures("no_names")
 async def test_a_name_that_does_not_resolve_is_the_end():
     (check,) = await checked("https://nowhere.invalid/v1")
     assert (check.name, check.status) == ("dns", "failed")
@@ -69,10 +79,14 @@ async def test_a_certificate_that_is_trusted_is_fine():
     assert told(checks) == [("dns", "ok"), ("connect", "ok"), ("tls", "ok")]
 
 
-async def test_a_port_without_tls_is_no_matter_of_connecting(silent):
-    checks = await checked(f"https://{silent}")
+async def test_a_port_without_tls_is_no_matter_of_connecting(silent, pass_time):
+    address, spoken_to = silent
+    checking = asyncio.create_task(checked(f"https://{address}"))
+    await spoken_to.wait()
+    pass_time(61)
+    checks = await checking
     assert told(checks) == [("dns", "ok"), ("connect", "ok"), ("tls", "failed")]
-    assert checks[-1].found.endswith("no TLS handshake within 0.3 s")
+    assert checks[-1].found.endswith("no TLS handshake within 60 s")
     assert "`http://`" in checks[-1].fix
 
 
