@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -33,16 +32,6 @@ def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Resu
     for name in [name for name in os.environ if name.endswith(("_API_KEY", "_URL"))]:
         monkeypatch.delenv(name)
     return lambda *arguments: CliRunner().invoke(main, arguments, prog_name="stack")
-
-
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    def free_port() -> int:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port: int = listener.getsockname()[1]
-            return port
-
-    return free_port
 
 
 @pytest.fixture

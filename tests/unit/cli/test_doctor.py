@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from stack.testing.server_process import free_port
 from stack.testing.upstream import upstream_thread
 
 REMOTE = """\
@@ -27,10 +28,10 @@ providers:
 
 
 @pytest.fixture
-def doctor(stack, free_port, tmp_path):
+def doctor(stack, tmp_path):
     """`doctor("--env", ...)`: of a file with one remote provider that is on and one that is off."""
     (tmp_path / "run.yaml").write_text(f"{REMOTE}server: {{port: {free_port()}}}\n")
-    return lambda *arguments: stack("doctor", "run.yaml", *arguments)
+    return lambda *arguments: stack("doctor", "run.yaml", "--timeout", "60", *arguments)
 
 
 def until_closed(terminal: FileIO) -> Iterator[bytes]:
@@ -72,7 +73,7 @@ def test_a_warning_is_no_failure(doctor):
 def test_time_is_as_long_as_said(doctor):
     with upstream_thread() as upstream:
         ended = doctor("--env", f"HERE_URL={upstream.base_url_with('fault-hang')}", "--timeout", "0.2")
-    assert "no answer within 0.2 s" in ended.stdout
+    assert " within 0.2 s" in ended.stdout  # of whichever step was late
 
 
 def test_a_required_variable_is_a_problem_of_the_file(doctor):
@@ -82,16 +83,17 @@ def test_a_required_variable_is_a_problem_of_the_file(doctor):
     assert "`HERE_URL` is unset or empty" in ended.stderr
 
 
+@pytest.mark.usefixtures("no_names")
 def test_progress_is_a_line_for_each_provider_where_nobody_watches(doctor):
     ended = doctor("--env", "HERE_URL=http://nowhere.invalid")
     assert ended.stderr == "checked `here`: failed\n"
 
 
-def test_progress_is_one_line_on_a_terminal(run_yaml, free_port):
+def test_progress_is_one_line_on_a_terminal(run_yaml):
     controller, terminal = pty.openpty()
     command = [sys.executable, "-m", "stack", "doctor", str(run_yaml(port=free_port()))]
     with os.fdopen(controller, "rb", buffering=0) as seen:
-        subprocess.run(command, stderr=terminal, stdout=subprocess.DEVNULL, check=True, timeout=60)
+        subprocess.run(command, stderr=terminal, stdout=subprocess.DEVNULL, check=True, timeout=120)
         os.close(terminal)
         shown = b"".join(until_closed(seen))
     assert shown.startswith(b"\r\x1b[Kchecked 0 of 1; waiting for here\r")
@@ -99,6 +101,7 @@ def test_progress_is_one_line_on_a_terminal(run_yaml, free_port):
     assert b"\n" not in shown
 
 
+@pytest.mark.usefixtures("no_names")
 def test_json_is_one_document(doctor):
     ended = doctor("--json", "--env", "HERE_URL=http://nowhere.invalid")
     document = json.loads(ended.stdout)

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from stack.testing.server_process import free_port
+
 RUN = """
 providers:
   inference: [{provider_id: playground, provider_type: inline::playground}]
@@ -91,7 +93,7 @@ def test_a_store_that_is_not_there_is_named(stores, name):
     assert (ended.exit_code, f"there is no vector store `{name}`" in ended.stderr) == (1, True)
 
 
-def test_a_stack_that_does_not_answer_is_named(stack, free_port, tmp_path):
+def test_a_stack_that_does_not_answer_is_named(stack, tmp_path):
     url = f"http://127.0.0.1:{free_port()}"
     ended = stack("vector-stores", "list", "--url", url)
     assert (ended.exit_code, f"`{url}` does not answer" in ended.stderr) == (1, True)
