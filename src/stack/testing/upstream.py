@@ -84,7 +84,7 @@ class FaultUpstream:
         """Forget every request and count."""
         self._ledger.reset()
 
-    def wait_until(self, true: Callable[[Counts], bool], timeout_s: float = 5.0) -> Counts:
+    def wait_until(self, true: Callable[[Counts], bool], timeout_s: float = 30.0) -> Counts:
         """Block this thread until the counts are as wanted. Raises TimeoutError.
 
         For another thread than the upstream's: under its own event loop, `await asyncio.to_thread(...)`.
