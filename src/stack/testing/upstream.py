@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import random
 import re
 import ssl
@@ -102,14 +103,20 @@ class FaultUpstream:
             self._revival.cancel()
         await self._server.stop()
 
-    def down(self, seconds: float) -> asyncio.Task[None]:
+    def down(self, seconds: float = math.inf) -> asyncio.Task[None]:
         """Refuse connections and close idle ones; the task ends when it listens again, `seconds` later, on its port.
 
-        For its own event loop; anything else posts to `/down`.
+        For its own event loop, as `up` is; anything else posts to `/down`.
         """
         self._server.refuse()
         self._revival = asyncio.get_running_loop().create_task(self._revive(seconds))
         return self._revival
+
+    async def up(self) -> None:
+        """Listen again now, where it is down."""
+        if self._revival is not None and not self._revival.done():
+            self._revival.cancel()
+            await self._server.start()
 
     async def _revive(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

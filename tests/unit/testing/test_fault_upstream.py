@@ -100,14 +100,21 @@ async def test_waiting_for_what_does_not_come_tells_what_came(upstream):
         await asyncio.to_thread(upstream.wait_until, lambda counts: counts.requests["x"] == 1, 0.01)
 
 
-async def test_an_upstream_that_is_down_refuses_connections_and_comes_back(call, get, upstream):
+async def test_an_upstream_that_is_down_refuses_connections_until_it_is_up(call, get, upstream):
     idle = await call(upstream.port)
     await get("/v1/models")
-    back = upstream.down(0.1)
+    upstream.down()
     with pytest.raises(ConnectionRefusedError):
         await call(upstream.port)
     assert (await idle.hear()).ended == "eof"
-    await back
+    await upstream.up()
+    await upstream.up()
+    assert (await get("/v1/models")).status == 200
+
+
+async def test_an_upstream_that_is_down_for_a_time_comes_back_by_itself(get, upstream):
+    await upstream.down(0.01)
+    await upstream.up()
     assert (await get("/v1/models")).status == 200
 
 
