@@ -132,7 +132,8 @@ class Draft:
         with self._folder.opened() as directory:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
             self._descriptor = os.open(self._name, flags, 0o600, dir_fd=directory)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Waited for: who starts just now may look, for a moment, whether this draft has a writer.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def append(self, block: bytes) -> None:
         """Write at the end."""
