@@ -74,7 +74,7 @@ async def test_a_server_that_goes_and_comes_back_is_missed_only_in_between(make_
             own.start()
             began = time.monotonic()
             assert await provider.count_chunks(STORE) == 1
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20  # where a dead connection would be waited for, it were 60
 
 
 async def test_a_restart_under_load_loses_nothing_and_empties_no_answer(make_provider: Any):
@@ -100,15 +100,15 @@ async def test_a_restart_under_load_loses_nothing_and_empties_no_answer(make_pro
         await until(lambda: len(failures) > 4)
         await asyncio.to_thread(own.start)
         before = len(acknowledged)
-        await until(lambda: len(acknowledged) > before + 50, 5)
+        await until(lambda: len(acknowledged) > before + 50)
         working = False
         await asyncio.gather(*workers)
         assert {(type(error), error.status) for error in failures} == {(Unreachable, 503)}
         assert len(await provider.get_chunks(STORE, acknowledged)) == len(acknowledged)
 
 
-async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -217,8 +217,9 @@ async def locked(postgres: PostgresServer, provider: Any) -> AsyncIterator[None]
 
 
 async def test_a_statement_that_takes_too_long_is_a_timeout(postgres: PostgresServer, make_provider: Any):
-    provider = await with_a_chunk(await make_provider(command_timeout_s=0.3))
-    async with locked(postgres, provider):
+    patient = await with_a_chunk(await make_provider())
+    provider = await make_provider(command_timeout_s=2)  # so much that only a lock takes longer
+    async with locked(postgres, patient):
         with pytest.raises(UpstreamTimeout) as raised:
             await provider.count_chunks(STORE)
     assert (raised.value.status, raised.value.code) == (504, "upstream_timeout")
@@ -239,10 +240,12 @@ async def test_the_deadline_of_a_request_ends_a_wait(postgres: PostgresServer, m
 
 
 async def test_more_calls_than_connections_wait_and_are_then_told(postgres: PostgresServer, make_provider: Any):
-    provider = await with_a_chunk(await make_provider(max_connections=1, connect_timeout_s=0.3))
-    counts = [provider.count_chunks(STORE) for _ in range(20)]
+    patient = await with_a_chunk(await make_provider(max_connections=1))
+    counts = [patient.count_chunks(STORE) for _ in range(20)]
     assert await asyncio.gather(*counts) == [1] * 20
-    async with locked(postgres, provider):
+    provider = await make_provider(max_connections=1, connect_timeout_s=2)
+    assert await provider.count_chunks(STORE) == 1
+    async with locked(postgres, patient):
         waiting = asyncio.create_task(provider.count_chunks(STORE))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="all 1 connections"):
