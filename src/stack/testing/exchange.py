@@ -68,10 +68,18 @@ class Exchange:
         closing: Headers = {} if self.connection.keep_alive else {"connection": "close"}
         return head(status, {**kind, "x-request-id": self.answer.id, **framing, **headers, **closing})
 
-    async def reply(self, status: int, body: object, content_type: str = JSON, headers: Headers = NO_HEADERS) -> None:
-        """A whole answer: bytes as they are, anything else as JSON."""
+    async def reply(
+        self,
+        status: int,
+        body: object,
+        content_type: str = JSON,
+        headers: Headers = NO_HEADERS,
+        *,
+        behind: bytes = b"",
+    ) -> None:
+        """A whole answer: bytes as they are, anything else as JSON; and in one piece with it what comes `behind`."""
         data = body if isinstance(body, bytes) else encode(body)
-        await self.send(self.head(status, content_type, headers, length=len(data)) + data)
+        await self.send(self.head(status, content_type, headers, length=len(data)) + data + behind)
 
     async def fail(
         self, status: int, message: str = "", code: str | None = None, headers: Headers = NO_HEADERS
@@ -80,16 +88,19 @@ class Exchange:
         body = error_body(status, message or f"the upstream fails with {status}", code)
         await self.reply(status, body, headers=headers)
 
-    async def ok(self, pieces: Iterable[str] | None = None, *, every_s: float = 0.0) -> None:
-        """The correct answer, streamed or whole as it was asked for; a paced one takes as long either way."""
+    async def ok(self, pieces: Iterable[str] | None = None, *, every_s: float = 0.0, behind: bytes = b"") -> None:
+        """The correct answer, streamed or whole as it was asked for; a paced one takes as long either way.
+
+        behind: bytes that leave in one piece with its end.
+        """
         answer = self.answer if pieces is None else replace(self.answer, pieces=pieces)
         if answer.streamed:
             await self.stream(answer.events(), every_s=every_s)
-            await self.finish()
+            await self.finish(behind=behind)
         else:
             if every_s:
                 await self.pause(every_s * len(tuple(answer.pieces)))
-            await self.reply(200, answer.document())
+            await self.reply(200, answer.document(), behind=behind)
 
     async def stream(self, events: Iterable[bytes], *, every_s: float = 0.0) -> None:
         """SSE events, `every_s` seconds apart; the first ones open the stream."""
@@ -104,10 +115,10 @@ class Exchange:
             self.streaming = True
             await self.begin(200, SSE, {"cache-control": "no-cache"})
 
-    async def finish(self, *, done: bool = True) -> None:
+    async def finish(self, *, done: bool = True, behind: bytes = b"") -> None:
         """The end of a stream, with or without `[DONE]`."""
         await self.open_stream()
-        await self.send((chunked(DONE) if done else b"") + chunked(b""))
+        await self.send((chunked(DONE) if done else b"") + chunked(b"") + behind)
 
     async def part(self, count: int = 3) -> None:
         """The first `count` events of a stream; half of the body where no stream was asked for."""
