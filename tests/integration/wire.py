@@ -13,6 +13,7 @@ from stack.testing.http import HOST
 
 ENVELOPE = {"message", "type", "param", "code", "request_id"}
 CHAT = "/v1/chat/completions"
+PATIENCE_S = 60.0
 
 
 def asking(model: str, text: str = "hi", **more: Any) -> dict[str, Any]:
@@ -48,7 +49,7 @@ class Heard:
 
 def connect(port: int) -> socket.socket:
     """A connection of one's own, to send any bytes over."""
-    return socket.create_connection((HOST, port), timeout=10)
+    return socket.create_connection((HOST, port), timeout=PATIENCE_S)
 
 
 def hear(connection: socket.socket) -> Heard:
