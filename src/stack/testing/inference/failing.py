@@ -14,6 +14,7 @@ from stack.testing.inference.subject import NotSupported, Subject
 
 FAILURES = Group("failures")
 SOON_S = 0.25
+PATIENCE_S = 30.0
 NOBODY = "http://127.0.0.1:9"  # the discard port, which nothing serves
 
 
@@ -118,7 +119,7 @@ async def silence(subject: Subject) -> None:
     """A service that says nothing is waited for no longer than the request's deadline."""
     with subject.at_ours("fault-hang"), _deadline():
         try:
-            async with asyncio.timeout(10 * SOON_S):
+            async with asyncio.timeout(PATIENCE_S):
                 error = await _raised(subject)
         except TimeoutError as late:
             raise AssertionError("the deadline of the request passed, and nothing happened") from late
