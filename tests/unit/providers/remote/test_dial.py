@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from integration.faults.connections import unaccepting
 
+from stack.providers.remote import dial
 from stack.providers.remote.dial import HEAD_START_S, Target, connect, resolve
 from stack.testing.server_process import free_port
 
@@ -33,16 +34,19 @@ def accepting() -> Iterator[Target]:
 
 async def test_a_silent_address_costs_its_head_start(silent: Target, accepting: Target):
     began = time.perf_counter()
-    with await connect([silent, accepting]) as opened:
+    async with asyncio.timeout(60):
+        opened = await connect([silent, accepting])
+    with opened:
         assert opened.getpeername() == accepting[1]
-    assert HEAD_START_S * 0.9 <= time.perf_counter() - began < 4 * HEAD_START_S
+    assert time.perf_counter() - began >= HEAD_START_S * 0.9
 
 
-async def test_an_address_that_refuses_costs_nothing(accepting: Target):
-    began = time.perf_counter()
-    with await connect([at(free_port()), at(free_port()), accepting]) as opened:
+async def test_an_address_that_refuses_costs_nothing(accepting: Target, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dial, "HEAD_START_S", 3600)
+    async with asyncio.timeout(60):
+        opened = await connect([at(free_port()), at(free_port()), accepting])
+    with opened:
         assert opened.getpeername() == accepting[1]
-    assert time.perf_counter() - began < HEAD_START_S
 
 
 async def test_it_fails_once_all_have(silent: Target):

@@ -24,7 +24,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def client():
-    upstream = Upstream("up", Limits(first_byte_timeout_s=2, idle_timeout_s=2, max_body_bytes=64 << 20))
+    upstream = Upstream("up", Limits(max_body_bytes=64 << 20))
     yield upstream
     upstream.close()
 
@@ -231,7 +231,7 @@ async def test_an_answer_before_the_whole_request_costs_the_connection(client: U
     response = await client.send(UpstreamRequest("POST", url, body=b"x" * (32 << 20)), None)
     left = closed[0]
     assert await response.read() == b"ok"
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await left.wait()
     listener.close()
 
@@ -253,7 +253,7 @@ async def test_an_answer_that_was_not_read_whole_costs_the_connection(pair: tupl
     size = READ_BYTES + 1
     peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size)
     while not connection.has_body:
-        await connection.wait(asyncio.get_running_loop().time() + 2)
+        await connection.wait(asyncio.get_running_loop().time() + 60)
     assert not connection.finish()
 
 

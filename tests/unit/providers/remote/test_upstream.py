@@ -26,7 +26,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def client():
-    upstream = Upstream("up", Limits(first_byte_timeout_s=2, idle_timeout_s=2, max_body_bytes=1 << 20))
+    upstream = Upstream("up", Limits(max_body_bytes=1 << 20))
     yield upstream
     upstream.close()
 
@@ -89,7 +89,7 @@ async def test_a_connection_that_nobody_uses_is_closed(
     server = await answering(OK)
     await ask(client, server)
     (peer,) = server.connections
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await peer.gone.wait()
 
 
@@ -143,7 +143,7 @@ async def test_connections_over_tls_serve_again(client: Upstream, answering: Sta
 async def test_a_name_that_is_not_told_in_time_is_a_dns_failure(monkeypatch: pytest.MonkeyPatch):
     told = threading.Event()
     loop = asyncio.new_event_loop()  # this machine's own way to names, whichever loop the tests run in
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told.wait(2) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told.wait(60) and [])
     client = Upstream("up", Limits(connect_timeout_s=0.05))
     sending = client.send(UpstreamRequest("GET", "http://slow.example/"), None)
     with pytest.raises(UpstreamError) as raised:

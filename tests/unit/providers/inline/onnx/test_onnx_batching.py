@@ -11,7 +11,7 @@ import pytest
 from stack.errors import ShuttingDown
 from stack.providers.inline.onnx_embeddings.batching import Batches
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 class Model:

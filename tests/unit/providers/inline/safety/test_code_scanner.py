@@ -157,7 +157,7 @@ async def test_an_unknown_weakness_is_refused_by_name():
 
 @pytest.mark.parametrize("piece", ["(", "eval(", "-", "x=[", "```\n", "a.eval()\n", "'", "~~~py\neval(a)\n"])
 async def test_code_made_to_be_slow_or_to_crash_a_parser_does_neither(piece):
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await report_of("```python\neval(a)\n" + piece * (200_000 // len(piece)))
 
 

