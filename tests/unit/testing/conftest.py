@@ -89,15 +89,16 @@ class Caller:
         head = f"{method} {path} HTTP/1.1\r\nhost: x\r\n{lines}content-length: {len(data)}\r\n\r\n"
         self.writer.write(head.encode() + data)
 
-    async def hear(self, patience_s: float = 5.0, enough: int = LIMIT) -> Heard:
+    async def hear(self, patience_s: float = 60.0, enough: int = LIMIT) -> Heard:
         """Everything up to the end of the connection, until `enough` bytes have come or none come any more."""
         data = bytearray()
         try:
-            async with asyncio.timeout(patience_s):
-                while len(data) < enough:
-                    if not (more := await self.reader.read(1 << 20)):
-                        return Heard(bytes(data), "eof")
-                    data += more
+            while len(data) < enough:
+                async with asyncio.timeout(patience_s):
+                    more = await self.reader.read(1 << 20)
+                if not more:
+                    return Heard(bytes(data), "eof")
+                data += more
         except ConnectionResetError:
             return Heard(bytes(data), "reset")
         except TimeoutError:

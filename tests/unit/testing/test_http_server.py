@@ -70,7 +70,7 @@ async def test_a_pause_ends_when_the_caller_leaves(call):
         caller.send("/")
         await caller.writer.drain()
         await caller.close()
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), 60)
 
 
 async def test_stopping_drops_connections_that_are_still_answered(call, upstream):

@@ -39,6 +39,16 @@ async def slow_loris(exchange: Exchange, milliseconds: str) -> None:
         await exchange.pause(float(milliseconds) / 1000)
 
 
+@TABLE.add("fault-slow-body-200", r"fault-slow-body-(?P<milliseconds>[\d.]+)")
+async def slow_body(exchange: Exchange, milliseconds: str) -> None:
+    """The headers of a correct JSON answer at once, and its body one byte every M milliseconds."""
+    body = encode(exchange.answer.document())
+    await exchange.begin(length=len(body))
+    for byte in body:
+        await exchange.send(bytes([byte]))
+        await exchange.pause(float(milliseconds) / 1000)
+
+
 @TABLE.add("fault-reset")
 async def reset(exchange: Exchange) -> None:
     """RST before any byte."""
