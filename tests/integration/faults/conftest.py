@@ -42,6 +42,8 @@ def addresses(upstream: FaultUpstream) -> Iterator[dict[str, str]]:
         yield {
             "UPSTREAM": upstream.base_url,
             "REFUSING": f"http://127.0.0.1:{free_port()}/v1",
+            # A name longer than DNS has room for: nobody is asked who it is.
+            "UNRESOLVED": f"http://{'.'.join(['x' * 60] * 5)}.invalid/v1",
             "UNACCEPTING": f"http://127.0.0.1:{full}/v1",
             "TRUSTED": good.base_url,
             "MISNAMED": misnamed.base_url,

@@ -162,13 +162,13 @@ def test_a_refused_key_of_ours_is_an_error_of_the_log_and_makes_its_provider_una
     assert matrix.client.providers.retrieve("faulty").status == "available"
 
 
-# Silence, and whose patience ends it: the provider's limits of 0.4 s, or the caller's deadline.
+# Silence, and whose patience ends it: the limit of `hasty`, or the caller's deadline.
 SILENCES = [
     ("hasty/fault-hang", "send", "upstream_timeout", None),
-    ("hasty/fault-slow-first-byte-5", "send", "upstream_timeout", None),
-    ("hasty/fault-slow-loris-20", "send", "upstream_timeout", None),
-    ("faulty/fault-hang", "send", "deadline_exceeded", "300"),
-    ("faulty/fault-slow-loris-2", "read", "deadline_exceeded", "700"),
+    ("hasty/fault-slow-first-byte-60", "send", "upstream_timeout", None),
+    ("hasty/fault-slow-loris-500", "send", "upstream_timeout", None),
+    ("faulty/fault-hang", "send", "deadline_exceeded", "1000"),
+    ("faulty/fault-slow-body-100", "read", "deadline_exceeded", "3000"),
 ]
 
 
@@ -178,11 +178,11 @@ def test_silence_is_a_timeout(ask, model, phase, code, deadline, stream):
     answer = ask(model, stream, **({"x_stack_timeout_ms": deadline} if deadline else {}))
     error = error_in(answer.content)
     assert (answer.status_code, error["code"], error["upstream"]["phase"]) == (504, code, phase)
-    assert answer.elapsed.total_seconds() < 2
+    assert answer.elapsed.total_seconds() < 20  # of 60
 
 
 def test_half_an_answer_and_silence_is_a_timeout(ask):
-    answer = ask("hasty/fault-hang-midstream-3")
+    answer = ask("restless/fault-hang-midstream-3")
     assert (answer.status_code, error_in(answer.content)["code"]) == (504, "upstream_idle")
 
 
@@ -196,7 +196,7 @@ WITHIN_A_STREAM = [
     ("faulty/fault-invalid-sse", "upstream_bad_response"),
     ("faulty/fault-invalid-utf8", "upstream_bad_response"),
     ("faulty/fault-huge-event-16", "upstream_too_large"),
-    ("hasty/fault-hang-midstream-3", "upstream_idle"),
+    ("restless/fault-hang-midstream-3", "upstream_idle"),
 ]
 
 
@@ -209,7 +209,7 @@ def test_a_stream_that_breaks_tells_it_in_its_last_event_and_in_the_log(ask, ups
     assert all(b'"finish_reason":null' in event for event in before)
     assert before
     assert b"[DONE]" not in answer.content
-    assert answer.elapsed.total_seconds() < 1.5
+    assert answer.elapsed.total_seconds() < 20  # of the 60 that others than `restless` wait
     provider, _, asked = name.partition("/")
     assert upstream.counts.requests[asked] == 1
     ask("faulty/ok")  # by when the server has written its line
@@ -226,16 +226,16 @@ def test_a_stream_without_one_event_is_told_by_its_status(ask, fault, code):
 
 
 def test_the_deadline_ends_a_stream_that_never_pauses(ask):
-    answer = ask("faulty/fault-endless", stream=True, x_stack_timeout_ms="300")
+    answer = ask("faulty/fault-endless", stream=True, x_stack_timeout_ms="2000")
     assert error_in(events(answer.content)[-1])["code"] == "deadline_exceeded"
-    assert answer.elapsed.total_seconds() < 5
+    assert answer.elapsed.total_seconds() < 20
 
 
 def test_comments_are_life_until_the_deadline(ask):
-    answer = ask("hasty/fault-endless-comments-50", stream=True, x_stack_timeout_ms="1200")
+    answer = ask("restless/fault-endless-comments-50", stream=True, x_stack_timeout_ms="5000")
     assert answer.status_code == 200
     assert error_in(events(answer.content)[-1])["code"] == "deadline_exceeded"
-    assert answer.content.count(b": still here") > 8  # at 0.4 s of patience
+    assert answer.content.count(b": still here") > 8
 
 
 def test_good_answers_tell_who_was_asked_and_how_often(ask):

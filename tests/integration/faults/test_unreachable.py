@@ -22,7 +22,7 @@ def test_it_is_told_at_once(matrix, provider, status, code, phase, should_retry,
     error = error_in(answer.content)
     assert (answer.status_code, error["code"], error["upstream"]["phase"]) == (status, code, phase)
     assert answer.headers.get("x-should-retry") == should_retry
-    assert answer.elapsed.total_seconds() < 1
+    assert answer.elapsed.total_seconds() < 4.5  # of the 5 to 60 that may pass until there is a connection
 
 
 def test_a_certificate_in_order_is_trusted(matrix):
@@ -31,8 +31,8 @@ def test_a_certificate_in_order_is_trusted(matrix):
 
 async def test_the_next_call_finds_an_upstream_that_came_back(serving, own_upstream):
     server = await serving()
-    back = own_upstream.down(seconds=0.5)
+    own_upstream.down()
     during = await ask(server.port, chat("ok"))
-    await back
+    await own_upstream.up()
     after = await ask(server.port, chat("ok"))
     assert (during.status, error_in(during.body)["code"], after.status) == (502, "upstream_unreachable", 200)
