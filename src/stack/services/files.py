@@ -155,15 +155,18 @@ class FilesService:
     async def content(self, file_id: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a file from `start` up to `end` (not included), in parts.
 
-        Raises: NotFound; StackError `file_missing` where the row is there and the bytes are not.
+        Raises: NotFound; StackError `file_missing` where the row is there and the bytes are not, which shows at the
+        end where some of them are.
         """
         row = await self._row(file_id)
         instance = self._holder(row)
+        message = f"the bytes of `{file_id}` are gone from provider `{instance.provider_id}`: restore a backup"
+        missing = StackError(message, code="file_missing")
         try:
-            return await instance.answer().read(file_id, start, end)
+            parts = await instance.answer().read(file_id, start, end)
         except NotFound as error:
-            message = f"the bytes of `{file_id}` are gone from provider `{instance.provider_id}`: restore a backup"
-            raise StackError(message, code="file_missing") from error
+            raise missing from error
+        return _whole(parts, (_file(row).bytes if end is None else end) - start, missing)
 
     async def delete(self, file_id: str) -> None:
         """Remove a file, and what was made of it: nobody finds it from now on, its bytes go next.
@@ -257,6 +260,15 @@ class FilesService:
 def _insert(connection: Connection, file: FileObject, provider_id: str) -> None:
     values = (file.id, file.filename, file.purpose, file.bytes, file.sha256, file.created_at, file.expires_at)
     connection.execute(f"INSERT INTO files ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, provider_id))  # noqa: S608
+
+
+async def _whole(parts: AsyncIterator[bytes], size: int, missing: StackError) -> AsyncIterator[bytes]:
+    """The parts, which must be so many bytes."""
+    async for part in parts:
+        size -= len(part)
+        yield part
+    if size:
+        raise missing
 
 
 def _file(row: Sequence[Any]) -> FileObject:

@@ -12,7 +12,17 @@ CONFIG = Path(__file__).parent / "stack.yaml"
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def reached(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reached]:
-    variables = {"STACK_STATE_DIR": str(tmp_path_factory.mktemp("state"))}
-    with reached_by(request.param, CONFIG, variables) as found:
+def by(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def state_dir(by: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp(by)
+
+
+@pytest.fixture(scope="module")
+def reached(by: str, state_dir: Path) -> Iterator[Reached]:
+    with reached_by(by, CONFIG, {"STACK_STATE_DIR": str(state_dir)}) as found:
         yield found

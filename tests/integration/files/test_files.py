@@ -6,6 +6,7 @@ import io
 import os
 from contextlib import contextmanager
 
+import httpx2
 import openai
 import pytest
 
@@ -176,3 +177,12 @@ def test_an_unknown_file_is_not_found(wire, file_id):
 async def test_both_clients_upload_from_open_files(client):
     file = client.files.create(file=("stream.txt", io.BytesIO(b"from a stream")), purpose="user_data")
     assert client.files.content(file.id).text == "from a stream"
+
+
+def test_a_download_that_breaks_off_does_not_end_like_a_whole_one(client, wire, state_dir):
+    file = client.files.create(file=("data.bin", os.urandom(2_500_000)), purpose="user_data")
+    [stored] = [path for path in state_dir.rglob("*") if path.name.startswith(file.id)]
+    os.truncate(stored, 1_500_000)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        wire.get(f"/v1/files/{file.id}/content")
+    assert wire.get(f"/v1/files/{file.id}").status_code == 200
