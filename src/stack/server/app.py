@@ -1,4 +1,4 @@
-"""The ASGI app. The three inference routes are one dict lookup away; everything else is FastAPI's."""
+"""The ASGI app. Each route is a lookup away; FastAPI describes them, and answers what no route does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 import structlog
+from fastapi import Request
 from pydantic import ValidationError
 
 from stack.apis.context import request_context
@@ -21,6 +22,7 @@ from stack.server.metrics import Meter, Uncounted
 from stack.server.readiness import Readiness
 from stack.server.requests import CALLER_LEFT, REQUEST_ID, ClientGone, Gate, Receive, Scope, Send, request_id
 from stack.server.room import Room
+from stack.server.route_table import RouteTable
 from stack.server.routes import LLAMA_STACK_PREFIX, PREFIXES, PUBLIC, rest_app
 
 log = structlog.get_logger("stack.server")
@@ -57,6 +59,7 @@ class App:
         self._readiness = Readiness(runtime.instances)
         self.refusal: StackError | None = None
         self._rest = rest_app(runtime, self._gate, self._meter, self._readiness)
+        self._table = RouteTable(self._rest.routes)
 
     def stop_soon(self) -> None:
         """Say from now on that this server is not ready: it was told to stop."""
@@ -144,13 +147,24 @@ class App:
             tell("upstream error", request_id=rid, call=call.name, duration_ms=took_ms, **error.log_fields())
 
     async def _other(self, scope: Scope, receive: Receive, send: Send, rid: str) -> None:
+        """Answer any other request. Raises: StackError, before anything is sent."""
         scope[REQUEST_ID] = rid
+        send = _with_request_id(send, rid)
+        answering = self._table.answer(Request(scope, receive))
+        if answering is None:  # documentation, and refusals
+            await self._rest(scope, receive, send)
+            return
         try:
-            await self._rest(scope, receive, _with_request_id(send, rid))
-        except ClientGone:
+            answer = await answering
+        except (StackError, ClientGone):
             raise
-        except Exception:  # Starlette has answered with an internal error, and raises it for the log
+        except Exception as error:
             log.exception("internal error", path=scope["path"], request_id=rid)
+            raise internal_error() from error
+        try:
+            await answer(scope, receive, send)
+        except Exception:  # the connection ends before the answer does, which tells the caller
+            log.exception("answer cut", path=scope["path"], request_id=rid)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start and stop the runtime with the server process.

@@ -156,7 +156,6 @@ def rest_app(runtime: Runtime, gate: Gate, meter: Meter, readiness: Readiness) -
         add("GET", prefix, "/inspect/routes", operations.list_routes, "operation", shown)
     if runtime.config.server.metrics:
         add("GET", "", "/metrics", operations.metrics, "operation", True)
-    app.add_exception_handler(StackError, _stack_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _internal_error)
     app.openapi = lambda: openapi_of(app, endpoints)  # type: ignore[method-assign]  # FastAPI's documented way to replace it

@@ -34,7 +34,7 @@ class Readers:
         """What `work` returns. Cancelling stops the statement that runs."""
         given_up = threading.Event()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, given_up)
+            return await asyncio.wrap_future(self._threads.submit(self._run, work, given_up))
         except asyncio.CancelledError:
             given_up.set()
             raise

@@ -51,6 +51,8 @@ class Storage:
         migrations: every step there ever was, in order; on_connect: run on each connection, to load an extension.
         A damaged database is handed out too, and refuses what is asked of it. Raises: SchemaTooNew, StorageError.
         """
+        if (known := self._databases.get(name)) is not None and not self._is_closed:
+            return known
         path = self._named(name).with_suffix(".db")
         async with self._opening[name]:
             self._check_open()
