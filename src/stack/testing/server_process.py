@@ -120,7 +120,7 @@ class ServerProcess:
     def _answers(self) -> bool:
         with (
             suppress(OSError, http.client.HTTPException),
-            closing(http.client.HTTPConnection(HOST, self.port, timeout=2)) as connection,
+            closing(http.client.HTTPConnection(HOST, self.port, timeout=10)) as connection,
         ):
             connection.request("GET", self._ready_path)
             return connection.getresponse().status < 500
