@@ -39,6 +39,11 @@ def wheel(
     return f"{module}-{version}-{tag}.whl", archive.getvalue()
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # uv connects some fifty times at once, and a refused connection is tried again late
+
+
 class WheelIndex:
     """`with WheelIndex() as index`: `index.url` answers. asked: the paths of all requests so far."""
 
@@ -46,8 +51,7 @@ class WheelIndex:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self._declared: dict[str, bytes] = {}  # what hashes and sizes are told of
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._handler())
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

