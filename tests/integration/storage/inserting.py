@@ -1,4 +1,4 @@
-"""A process that stores and tells: `python inserting.py STATE_DIR PREFIX ROWS [COUNT]`.
+"""A process that stores and tells: `python inserting.py STATE_DIR PREFIX ROWS [COUNT [AT_ONCE]]`.
 
 Each write holds ROWS rows of one name. Before it, the name is told as `try NAME`, and once it is stored as `ack NAME`.
 """
@@ -33,13 +33,13 @@ async def insert(database, names, rows):
         tell(f"ack {name}")
 
 
-async def main(state_dir, prefix, rows, count=None):
+async def main(state_dir, prefix, rows, count=None, at_once=4):
     storage = Storage(Path(state_dir))
     database = await storage.database("parts", SCHEMA)
     tell("ready")
     numbers = range(int(count)) if count else itertools.count()
     names = (f"{prefix}-{number}" for number in numbers)
-    await asyncio.gather(*(insert(database, names, int(rows)) for _ in range(4)))
+    await asyncio.gather(*(insert(database, names, int(rows)) for _ in range(int(at_once))))
     await storage.close()
 
 

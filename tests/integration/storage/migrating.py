@@ -1,4 +1,7 @@
-"""A process that takes a database from schema 1 to 3, telling each step: `python migrating.py STATE_DIR`."""
+"""A process that takes a database from schema 1 to 3, telling each step: `python migrating.py STATE_DIR`.
+
+Step 2 ends only once stdin does.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ ROWS = 200_000
 
 
 def second(connection):
-    tell("step 2")
     connection.executemany("INSERT INTO item VALUES (?)", ((n,) for n in range(2, ROWS)))
+    tell("step 2")
+    sys.stdin.read()
 
 
 def third(connection):

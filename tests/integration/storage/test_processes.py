@@ -24,9 +24,9 @@ SCHEMA = "CREATE TABLE part (name TEXT NOT NULL, n INTEGER NOT NULL, text TEXT, 
 LOOPS = int(os.environ.get("STACK_KILL_LOOPS", "20"))
 
 
-def started(script, *arguments, before=()):
+def started(script, *arguments, before=(), stdin=subprocess.DEVNULL):
     command = [*before, sys.executable, str(HERE / f"{script}.py"), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True)
 
 
 def said(lines, word):
@@ -47,9 +47,10 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_there(tmp_pat
     for loop in range(LOOPS):
         process = started("inserting", tmp_path, f"loop{loop}", rows)
         assert process.stdout.readline() == "ready\n"
+        lines = [process.stdout.readline() for _ in range(loop % 2 * 12)]  # by then four of them are stored
         time.sleep(chance.uniform(0.005, 0.5))
         process.kill()
-        lines = process.communicate()[0].splitlines(keepends=True)
+        lines += process.communicate()[0].splitlines(keepends=True)
         attempted |= said(lines, "try")
         acknowledged |= said(lines, "ack")
         found = stored(tmp_path)
@@ -72,7 +73,7 @@ def test_a_large_insert_that_is_killed_is_all_there_or_not_at_all(tmp_path):
 
 def test_two_processes_that_write_at_once_both_get_their_turn(tmp_path):
     processes = [started("inserting", tmp_path, name, 3, 100) for name in ("one", "two")]
-    outputs = [process.communicate(timeout=60)[0].splitlines(keepends=True) for process in processes]
+    outputs = [process.communicate(timeout=300)[0].splitlines(keepends=True) for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert stored(tmp_path) == {name: 3 for lines in outputs for name in said(lines, "ack")}
     assert len(stored(tmp_path)) == 200
@@ -91,7 +92,7 @@ async def test_a_commit_of_another_process_is_seen_at_once(tmp_path):
 async def test_two_processes_migrate_at_once_and_each_step_is_taken_once(tmp_path):
     await first_schema(tmp_path)
     processes = [started("migrating", tmp_path) for _ in range(3)]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
     assert [output.splitlines()[-1] for output in outputs] == ["done"] * 3
     assert [sum(f"step {n}" in output for output in outputs) for n in (2, 3)] == [1, 1]
     assert migrated(tmp_path) == (3, 199_999)
@@ -100,7 +101,7 @@ async def test_two_processes_migrate_at_once_and_each_step_is_taken_once(tmp_pat
 async def test_a_migration_that_is_killed_is_taken_up_again(tmp_path):
     await first_schema(tmp_path)
     for _ in range(3):
-        process = started("migrating", tmp_path)
+        process = started("migrating", tmp_path, stdin=subprocess.PIPE)
         while process.stdout.readline() != "step 2\n":
             pass
         process.kill()
@@ -144,7 +145,7 @@ def holding(path):
 def test_a_write_is_synced_before_it_is_acknowledged(tmp_path):
     trace = tmp_path / "trace"
     tracer = ("strace", "-f", "-y", "-o", trace, "-e", "trace=write,fsync,fdatasync,pwrite64")
-    process = started("inserting", tmp_path / "state", "traced", 1, 3, before=map(str, tracer))
+    process = started("inserting", tmp_path / "state", "traced", 1, 3, 1, before=map(str, tracer))
     output = process.communicate()[0]
     if process.returncode:
         pytest.skip(f"strace may not trace here: status {process.returncode}")
