@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +25,7 @@ from stack.server.requests import CALLER_LEFT, Scope
 MAX_HEADERS = 200
 LEFTOVER_S = 10.0  # a body that nobody wants is read so long, so that its caller comes to read why
 DRAINING_POLL_S = 0.1
+LAST_LOOK_S = 0.01
 _REASON = {400: b"Bad Request", 403: b"Forbidden", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
@@ -85,7 +87,7 @@ class Protocol(asyncio.Protocol):
             CALLER_LEFT: False,
         }
         self._state.connections.add(self)  # type: ignore[arg-type]  # it has what a server asks of one
-        self._late = self._loop.call_later(self._limits.header_timeout_s, self._headers_late)
+        self._expect(self._limits.header_timeout_s, self._headers_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._state.connections.discard(self)
@@ -114,11 +116,11 @@ class Protocol(asyncio.Protocol):
             return
         elif self._in_body:
             self._in_time()
-            self._late = self._loop.call_later(self._limits.body_idle_timeout_s, self._body_late)
+            self._expect(self._limits.body_idle_timeout_s, self._body_late)
         elif self._in_head or self._exchange is None or self._exchange.complete:
             # A later request of this connection that is not whole yet, or bytes that belong to none.
             if self._late is None:
-                self._late = self._loop.call_later(self._limits.header_timeout_s, self._headers_late)
+                self._expect(self._limits.header_timeout_s, self._headers_late)
             if in_head and self._in_head:  # the parser keeps a line to itself until it ends
                 self._open_bytes += len(data)
                 if self._open_bytes > self._limits.max_header_bytes:
@@ -313,12 +315,19 @@ class Protocol(asyncio.Protocol):
             self._late.cancel()
             self._late = None
 
+    def _expect(self, seconds: float, late: Callable[[], None]) -> None:
+        """Wait so long for bytes, and then for what is there already: it may be this process that was held up."""
+        self._late = self._loop.call_later(seconds, self._look_again, late)
+
+    def _look_again(self, late: Callable[[], None]) -> None:
+        self._late = self._loop.call_later(LAST_LOOK_S, late)  # a turn of the loop, which reads before it calls
+
     def _headers_late(self) -> None:
         self._refuse(RequestTimeout(f"the headers did not arrive within {self._limits.header_timeout_s:g} seconds"))
 
     def _body_late(self) -> None:
         if self._flow.read_paused:  # it is us who do not read
-            self._late = self._loop.call_later(self._limits.body_idle_timeout_s, self._body_late)
+            self._expect(self._limits.body_idle_timeout_s, self._body_late)
             return
         idle_s = self._limits.body_idle_timeout_s
         self._refuse(RequestTimeout(f"the body did not arrive: {idle_s:g} seconds without a byte"))

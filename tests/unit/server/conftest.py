@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -16,6 +17,7 @@ from uvicorn.server import ServerState
 from stack.config.models import ServerConfig
 from stack.server.protocol import Protocol
 
+PATIENCE_S = 30.0
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
@@ -49,7 +51,7 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 class Listening:
     """`await listening(app, header_timeout_s=0.1)`: the port of a server with these limits."""
 
-    keep_alive_s: float = 5
+    keep_alive_s: float = 60
 
     def __init__(self) -> None:
         self.state = ServerState()
@@ -73,6 +75,10 @@ async def listening() -> AsyncIterator[Listening]:
     made = Listening()
     async with made.opened:
         yield made
+    while made.state.connections:  # before the loop ends, which would leave them to the garbage collector
+        for connection in list(made.state.connections):
+            connection.transport.abort()  # type: ignore[union-attr]
+        await asyncio.sleep(0)
 
 
 class Caller:
@@ -88,18 +94,18 @@ class Caller:
 
     async def answer(self) -> bytes:
         """The next answer of known length."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             head = await self._reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
             return head + await self._reader.readexactly(length)
 
     async def until(self, mark: bytes) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await self._reader.readuntil(mark)
 
     async def rest(self) -> bytes:
         """Everything until the server closes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await self._reader.read()
 
     def leave(self) -> None:
@@ -107,12 +113,17 @@ class Caller:
 
 
 @pytest.fixture
-async def calling() -> AsyncIterator[Callable[[int], Awaitable[Caller]]]:
-    """`await calling(port)`: a caller, who leaves after the test."""
+async def calling() -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
+    """`await calling(port, data)`: a caller who has said so much before the server sees him, and leaves after the test.
+
+    What a server waits for is there then, however long this process is held up in between.
+    """
     made: list[Caller] = []
 
-    async def call(port: int) -> Caller:
-        made.append(Caller(*await asyncio.open_connection("127.0.0.1", port)))
+    async def call(port: int, data: bytes = b"") -> Caller:
+        connected = socket.create_connection(("127.0.0.1", port))
+        connected.sendall(data)
+        made.append(Caller(*await asyncio.open_connection(sock=connected)))
         return made[-1]
 
     yield call
