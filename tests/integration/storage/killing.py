@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import apsw
 import httpx2
 
 SIZES = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
-LIMIT_S = 60.0  # for a file that a killed process left
+LIMIT_S = 120.0  # for a file that a killed process left: its lease, and what reading it takes a busy machine
 
 
 def text_of(name: str) -> bytes:
@@ -32,24 +33,42 @@ class Ledger:
         self.attached: set[tuple[str, str]] = set()
         self.refused: list[str] = []
 
-    def work(self, origin: str, loop: int, until: Callable[[], bool]) -> None:
-        """Call from several threads until the server is gone."""
+    def work(self, origin: str, loop: int, alarm: Alarm, *, least: int) -> None:
+        """Call from several threads until the server is gone.
+
+        The alarm is set once `least` more of each kind are acknowledged.
+        """
+        kinds = (self.stored, self.uploaded, self.attached)
+        goals = [len(kind) + least for kind in kinds]
+
+        def is_enough() -> bool:
+            return all(len(kind) >= goal for kind, goal in zip(kinds, goals, strict=True))
+
         with ThreadPoolExecutor(2 * len(self.stores)) as pool:
             for number, store in enumerate(self.stores):
-                pool.submit(self._calling, origin, until, self._insert, store, f"loop{loop}")
-                pool.submit(self._calling, origin, until, self._upload, store, f"loop{loop}store{number}")
+                pool.submit(self._calling, origin, alarm, is_enough, self._insert, store, f"loop{loop}")
+                pool.submit(self._calling, origin, alarm, is_enough, self._upload, store, f"loop{loop}store{number}")
 
     def _calling(
-        self, origin: str, until: Callable[[], bool], call: Callable[..., None], store: str, name: str
+        self,
+        origin: str,
+        alarm: Alarm,
+        is_enough: Callable[[], bool],
+        call: Callable[..., None],
+        store: str,
+        name: str,
     ) -> None:
-        with httpx2.Client(base_url=f"{origin}/v1", timeout=30) as client:
-            number = 0
-            while not until():
+        with httpx2.Client(base_url=f"{origin}/v1", timeout=60) as client:
+            for number in itertools.count():
+                if is_enough():
+                    alarm.set()
+                if alarm.has_rung():
+                    return
                 try:
                     call(client, store, f"{name}n{number}", number)
                 except httpx2.HTTPError:
+                    alarm.set()
                     return
-                number += 1
 
     def _insert(self, client: httpx2.Client, store: str, name: str, number: int) -> None:
         size = (1, 20, 150)[number % 3]
@@ -122,16 +141,23 @@ def assert_sound(state_dir: Path) -> None:
 
 
 class Alarm:
-    """Kills after a while; true once it has."""
+    """Kills a while after it is set."""
 
     def __init__(self, kill: Callable[[], None], after_s: float) -> None:
         self._rung = threading.Event()
         self._timer = threading.Timer(after_s, self._ring, [kill])
-        self._timer.start()
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        """From now on; again: no matter."""
+        with self._lock:
+            if self._timer.ident is None:
+                self._timer.start()
+
+    def has_rung(self) -> bool:
+        """Whether it has killed."""
+        return self._rung.is_set()
 
     def _ring(self, kill: Callable[[], None]) -> None:
         kill()
         self._rung.set()
-
-    def __call__(self) -> bool:
-        return self._rung.is_set()
