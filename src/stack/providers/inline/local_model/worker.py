@@ -42,15 +42,13 @@ class Worker:
         pieces: asyncio.Queue[T | None] = asyncio.Queue()
 
         def produce(stopped: Stopped) -> None:
-            try:
-                for piece in work(stopped):
-                    loop.call_soon_threadsafe(pieces.put_nowait, piece)
-                    if stopped.is_set():
-                        return
-            finally:
-                loop.call_soon_threadsafe(pieces.put_nowait, None)
+            for piece in work(stopped):
+                loop.call_soon_threadsafe(pieces.put_nowait, piece)
+                if stopped.is_set():
+                    return
 
         running = asyncio.create_task(self.run(produce))
+        running.add_done_callback(lambda _: pieces.put_nowait(None))  # also where `produce` never ran
         try:
             while (piece := await pieces.get()) is not None:
                 yield piece

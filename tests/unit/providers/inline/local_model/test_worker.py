@@ -69,6 +69,8 @@ async def test_a_full_line_turns_away(worker):
     await asyncio.sleep(0)
     with pytest.raises(ProviderUnavailable, match="2 requests wait for the model already"):
         await worker.run(lambda _: None)
+    with pytest.raises(ProviderUnavailable, match="2 requests wait for the model already"):
+        await anext(worker.pieces(lambda _: [None]))
     free.set()
     assert await asyncio.gather(*waiting) == [True, True]
 
@@ -86,3 +88,19 @@ async def test_closing_ends_what_is_worked_on_and_waits_for_it():
     await worker.close()
     assert ended.is_set()
     await waiting
+
+
+async def test_closing_ends_those_in_line_who_wait_for_pieces():
+    worker, begun = Worker("test", max_waiting=1), threading.Event()
+
+    def work(stopped: Stopped) -> Iterator[int]:
+        begun.set()
+        stopped.wait()
+        yield 1
+
+    streams = [asyncio.ensure_future(anext(worker.pieces(work))) for _ in range(2)]
+    await asyncio.to_thread(begun.wait)
+    await worker.close()
+    assert await streams[0] == 1
+    with pytest.raises(asyncio.CancelledError):
+        await streams[1]
