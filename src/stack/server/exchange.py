@@ -118,7 +118,8 @@ class Exchange:
 
     def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Hold the head back, to leave in one packet with what follows it at once."""
-        lines, left = [_STATUS_LINES[status]], None
+        # An upstream's own status, which we pass on, may be one that no standard names.
+        lines, left = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status], None
         for name, value in (*self._default_headers, *headers):
             if name == b"connection":
                 self.keep_alive = self.keep_alive and value.lower() != b"close"

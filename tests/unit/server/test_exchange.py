@@ -59,6 +59,14 @@ async def test_a_head_leaves_with_what_follows_it_and_an_open_one_by_itself_if_n
     assert all(found.endswith(piece) for found, piece in zip(transport.pieces, pieces, strict=True))
 
 
+async def test_a_status_that_no_standard_names_is_told_as_it_is():
+    transport = Written()
+    exchange = Exchange(SCOPE, transport, FlowControl(transport), [], lambda: None)
+    await exchange.send(SIZED | {"status": 499})
+    await exchange.send(body())
+    assert transport.pieces == [b"HTTP/1.1 499 \r\ncontent-length: 4\r\n\r\nbody"]
+
+
 async def test_a_large_body_is_not_copied_behind_its_head():
     transport = Written()
     exchange = Exchange(SCOPE, transport, FlowControl(transport), [], lambda: None)
