@@ -52,7 +52,7 @@ def listed(folder: Path, site: Path) -> list[str]:
         port = free_port()
         command = ["-m", "stack", "run", "run.yaml", "--strict", "--port", str(port)]
         with ServerProcess(command, port=port, cwd=folder, env={"PYTHONPATH": str(site)}) as server:
-            give_up = time.monotonic() + 10
+            give_up = time.monotonic() + 90
             while time.monotonic() < give_up:  # lists are fetched beside the start
                 with urllib.request.urlopen(f"{server.base_url}/models") as answer:  # noqa: S310
                     if found := [model["id"] for model in json.load(answer)["data"]]:

@@ -52,7 +52,7 @@ def safety(tmp_path: Path) -> Iterator[str]:
 def printed(script: str, url: str) -> str:
     environ = {name: value for name, value in os.environ.items() if name not in clean()} | {"STACK_URL": url}
     command = [sys.executable, str(ROOT / "examples" / script)]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

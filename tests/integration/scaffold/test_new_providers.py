@@ -22,7 +22,7 @@ KINDS = ("inline", "remote")
 def stack(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stack", *arguments]
     return subprocess.run(
-        command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=600
     )
 
 
@@ -30,7 +30,7 @@ def green(folder: Path, *arguments: str, **env: str) -> str:
     """What pytest says of the tests of a folder."""
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *arguments]
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout.splitlines()[-1]
@@ -178,7 +178,7 @@ def test_from_nothing_to_a_provider_that_is_served(capsys: pytest.CaptureFixture
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1200,
     )
     with capsys.disabled():
         sys.stdout.write(f"\n{done.stdout}")

@@ -87,7 +87,7 @@ def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if name not in clean()}
     command = [sys.executable, "-W", "error", "-c", program]
     environ |= {"PYTHONPATH": str(folder), "HOME": str(folder)}
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
 
 
 def program_of(guide: str, folder: Path) -> str:
