@@ -110,22 +110,26 @@ async def test_bytes_that_come_after_the_first_look_are_there_with_their_row(kep
 
 
 async def test_rows_always_have_their_bytes_while_others_store_and_delete(storage, database, put, state_dir, tmp_path):
-    stop = threading.Event()
-    churning = [asyncio.create_task(churn(storage.path("files"), database, put, str(n), stop)) for n in range(4)]
-    for number in range(6):
+    stop, counts = threading.Event(), [0] * 4
+    folder = storage.path("files")
+    churning = [asyncio.create_task(churn(folder, database, put, worker, counts, stop)) for worker in range(4)]
+    for number in itertools.count():
+        if number >= 6 and (min(counts) > 10 or any(each.done() for each in churning)):
+            break
         manifest = await asyncio.to_thread(back_up, state_dir, tmp_path / f"{number}")
         new = tmp_path / f"{number}-new"
         await asyncio.to_thread(restore, tmp_path / f"{number}", new)
         assert manifest.files.keys() >= {f"files/{name}" for name in await names(new)}
     stop.set()
-    assert all(count > 10 for count in await asyncio.gather(*churning))
+    await asyncio.gather(*churning)
 
 
-async def churn(folder, database, put, worker, stop):
+async def churn(folder, database, put, worker, counts, stop):
     """Store and delete in the order of a files provider: bytes before their row, and gone after it."""
-    number, live = 0, []
+    live = []
     while not stop.is_set():
-        name, number = f"{worker}-{number}", number + 1
+        name = f"{worker}-{counts[worker]}"
+        counts[worker] += 1
         (folder / f".{name}").write_text(name)
         (folder / f".{name}").rename(folder / name)
         await database.write(put(name))
@@ -134,7 +138,6 @@ async def churn(folder, database, put, worker, stop):
             gone = live.pop(0)
             await database.write(functools.partial(delete, text=gone))
             (folder / gone).unlink()
-    return number
 
 
 def delete(connection, text):
@@ -154,10 +157,12 @@ async def test_databases_are_of_one_instant(storage, state_dir):
     first, second = await storage.database("a", schema), await storage.database("b", schema)
     climbing = asyncio.create_task(climb(first, second))
     seen = [await asyncio.to_thread(heights, state_dir) for _ in range(20)]
+    while seen[-1][1] <= 20 and not climbing.done():
+        seen.append(await asyncio.to_thread(heights, state_dir))
     climbing.cancel()
     await asyncio.wait([climbing])
     assert {a - b for a, b in seen} <= {0, 1}
-    assert seen[-1][1] > 20
+    assert seen[-1][1] > 20, "nobody wrote meanwhile"
 
 
 async def climb(first, second):
