@@ -97,3 +97,4 @@ def build_yaml(tmp_path: Path, index: WheelIndex, own_wheel: Path) -> Callable[.
 
     yield build_yaml
     sys.modules.pop("acme", None)
+    forget_installed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from stack.registry.discovery import forget_installed
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     """`installed("acme", "1", module=..., record=...)`: a package, perhaps with its direct_url.json; its folder."""
     site = tmp_path / "site"
     site.mkdir()
@@ -28,4 +28,5 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         forget_installed()
         return site
 
-    return installed
+    yield installed
+    forget_installed()

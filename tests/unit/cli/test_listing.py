@@ -37,13 +37,21 @@ def test_list_providers_shows_every_type(stack, api):
     assert [line.split()[1] for line in lines[1:]] == [spec.provider_type for spec in specs(api)]
 
 
-def test_list_providers_shows_an_installed_package_without_importing_it(stack, tmp_path, monkeypatch):
+@pytest.fixture
+def acme(tmp_path, monkeypatch):
+    """A package with a provider, as if it were installed for one test."""
     info = tmp_path / "site/acme-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\nSummary: Acme models.\n")
     (info / "entry_points.txt").write_text("[stack.providers.inference]\nremote::acme = no_such_module:SPEC\n")
     monkeypatch.syspath_prepend(str(info.parent))
     forget_installed()
+    yield
+    forget_installed()
+
+
+@pytest.mark.usefixtures("acme")
+def test_list_providers_shows_an_installed_package_without_importing_it(stack):
     line = next(line for line in stack("list-providers").stdout.splitlines() if "remote::acme" in line)
     assert line.split() == ["inference", "remote::acme", "acme", "acme", "Acme", "models."]
 
