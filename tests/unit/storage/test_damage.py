@@ -119,7 +119,7 @@ async def test_the_check_of_a_slow_or_large_database_goes_on_beside_the_work(sta
     storage = Storage(state_dir)
     database = await storage.database("items", ["..."])
     with pytest.raises(StorageCorrupt):
-        await asyncio.wait_for(read_for_ever(database), 10)
+        await asyncio.wait_for(read_for_ever(database), 60)
     await storage.close()
 
 

@@ -165,7 +165,7 @@ def error(code: str, said: str = "said") -> str:
 
 def talking_to(server: HttpServer, **config: Any) -> S3:
     keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "canary"}
-    where = {"bucket": "bucket", "endpoint_url": server.origin, "idle_timeout_s": 0.5}
+    where = {"bucket": "bucket", "endpoint_url": server.origin}
     return S3(Config.model_validate(where | keys | config), provider_deps("s3"))
 
 
