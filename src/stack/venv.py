@@ -30,8 +30,8 @@ def make_venv(path: Path, installs: Sequence[Install], *, replace: bool = False,
     """Make a virtual environment of this Python at `path`, with what is to be installed.
 
     replace: an environment that is there serves on until the new one is complete, and stays if that fails.
-    offline: take packages from uv's cache and from folders alone.
-    Raises: ConfigError if there is one and `replace` is not set, or if another build is at work there; BuildFailed.
+    offline: take packages from uv's cache and from folders alone. Whoever calls is `alone_in` the folder that it is in.
+    Raises: ConfigError if there is one and `replace` is not set; BuildFailed.
     """
     uv = uv_command()
     if not uv and find_spec("ensurepip") is None:
@@ -73,34 +73,37 @@ def replacing(path: Path, replace: bool) -> Iterator[Path]:
     """A path beside `path`; what the block makes there takes the place of what stands at `path`, if it ends well."""
     new, previous = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.previous")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone_in(path.parent):
-        if previous.exists() and not path.exists():  # a build was killed between the two renames below
-            previous.rename(path)
-        if not replace:
-            require_room(path)
+    if previous.exists() and not path.exists():  # a build was killed between the two renames below
+        previous.rename(path)
+    if not replace:
+        require_room(path)
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)
+    try:
+        yield new
+        _readdress(new, path)
+    except BaseException:
         shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(previous, ignore_errors=True)
-        try:
-            yield new
-            _readdress(new, path)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
-        if path.exists():
-            path.rename(previous)
-        new.rename(path)
-        shutil.rmtree(previous, ignore_errors=True)
+        raise
+    if path.exists():
+        path.rename(previous)
+    new.rename(path)
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Refuse to work where another build does. The lock is the folder's own: it leaves no file, and ends with us."""
+def alone_in(folder: Path) -> Iterator[None]:
+    """Refuse to work where another build does. The lock is the folder's own: it leaves no file, and ends with us.
+
+    Raises: ConfigError.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"another build is at work in `{folder}`: wait for its end") from error
         yield
-    except BlockingIOError as error:
-        raise ConfigError(f"another build is at work in `{folder}`: wait for its end") from error
     finally:
         os.close(descriptor)
 

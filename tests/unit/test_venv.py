@@ -8,7 +8,7 @@ import pytest
 
 from stack.errors import ConfigError
 from stack.installing import Install
-from stack.venv import BuildFailed, make_venv, replacing
+from stack.venv import BuildFailed, alone_in, make_venv, replacing
 
 
 @pytest.fixture
@@ -71,12 +71,16 @@ def test_what_a_killed_build_left_is_removed(venv):
     assert contents(venv) == {"venv": ["new"]}
 
 
-def test_two_builds_do_not_work_in_one_folder(venv):
-    with replacing(venv, True) as new:
-        new.mkdir()
-        with pytest.raises(ConfigError, match="another build is at work"):
-            make(venv)
-    assert contents(venv) == {"venv": []}
+def test_two_builds_do_not_work_in_one_folder(tmp_path):
+    with alone_in(tmp_path), pytest.raises(ConfigError, match="another build is at work"), alone_in(tmp_path):
+        pytest.fail("both are at work")
+    with alone_in(tmp_path):
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_build_that_fails_by_itself_is_not_told_as_another_one(tmp_path):
+    with pytest.raises(BlockingIOError), alone_in(tmp_path):
+        raise BlockingIOError
 
 
 def test_scripts_name_the_place_where_the_environment_ends_up(tmp_path):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -31,9 +32,11 @@ class Blueprint:
     folder: Path
     run_yaml: str | None = None
 
-    def texts(self) -> Mapping[str, str]:
-        """build.yaml and run.yaml, and the schema that tells an editor about run.yaml."""
-        rendered = render(self.template, schema=SCHEMA, uninstalled=True)
+    def texts(self, folder: Path | None = None) -> Mapping[str, str]:
+        """build.yaml and run.yaml as they stand in a folder, and the schema that tells an editor about run.yaml."""
+        packages = list(_seen_from(folder or self.folder, self.template))
+        template = self.template.model_copy(update={"additional_pip_packages": packages})
+        rendered = render(template, schema=SCHEMA, uninstalled=True)
         return {
             BUILD_YAML: rendered[BUILD_YAML],
             RUN_YAML: self.run_yaml or rendered[RUN_YAML],
@@ -42,7 +45,9 @@ class Blueprint:
 
     def called(self, image_name: str) -> Blueprint:
         """The same under another name; a folder that followed from the name follows still."""
-        folder = Path(image_name) if self.folder == Path(self.template.name) else self.folder
+        is_of_file = self.folder == Path(self.template.file).parent
+        follows = self.folder == Path(self.template.name) and not is_of_file
+        folder = Path(image_name) if follows else self.folder
         return replace(self, template=self.template.model_copy(update={"name": image_name}), folder=folder)
 
 
@@ -103,6 +108,16 @@ def chosen(providers: Mapping[str, list[ProviderChoice]], name: str = NEW_STACK)
     named = ", ".join(dict.fromkeys(choice.provider_type for listed in providers.values() for choice in listed))
     template = DistributionTemplate(name=name, description=f"A stack of {named}.", providers=dict(providers))
     return Blueprint(template, Path(name))
+
+
+def _seen_from(folder: Path, template: DistributionTemplate) -> Iterator[str]:
+    """The additional packages as a build.yaml in a folder names them: paths lead to where they did."""
+    beside = Path(template.file).parent
+    for package in template.additional_pip_packages:
+        if package.startswith(("./", "../")):
+            path = os.path.relpath(beside / package, folder)
+            package = path if path.startswith("../") else f"./{path}"
+        yield package
 
 
 def _choice(api: str, wanted: str) -> ProviderChoice:

@@ -22,8 +22,10 @@ from stack.distribution import DistributionTemplate
 from stack.distribution.render import SCHEMA
 from stack.errors import ConfigError
 from stack.installing import Install
-from stack.venv import VENV, install_into, make_venv, uv_command
+from stack.venv import VENV, alone_in, install_into, make_venv, uv_command
 
+# The folders that `origin` names by a digest: any other one below `wheels` is somebody's own.
+_OUR_WHEELS = f"{WHEELS}/{'[0-9a-f]' * 16}/*.whl"
 GET_UV = "`pip install uv`"
 
 
@@ -60,7 +62,7 @@ def planned(blueprint: Blueprint, folder: Path, *, offline: bool = False, upgrad
     offline: nobody is asked. upgrade: newer versions than those of the lock that is there.
     Raises: ConfigError, BuildFailed.
     """
-    texts, parties = blueprint.texts(), wanted(blueprint.template)
+    texts, parties = blueprint.texts(folder), wanted(blueprint.template)
     with tempfile.TemporaryDirectory(prefix="stack-build-") as made:
         staging = Path(made).resolve()
         lock = fetched = None
@@ -80,17 +82,19 @@ def build(plan: Plan, *, replace: bool = False) -> list[Path]:
     """
     fresh = not plan.folder.exists()
     plan.folder.mkdir(parents=True, exist_ok=True)
-    added = list(_add_wheels(plan))
-    try:
-        if not plan.is_container:
-            installs = plan.lock.installs(plan.folder) if plan.lock else pip_installs(plan.parties)
-            make_venv(plan.folder / VENV, installs, replace=replace, offline=plan.offline)
-    except BaseException:
-        for folder in added:
-            shutil.rmtree(folder)
-        _remove_empty([plan.folder / WHEELS, *([plan.folder] if fresh else [])])
-        raise
-    return [*_write_lock(plan), *_write_texts(plan)]
+    with alone_in(plan.folder):
+        added: list[Path] = []
+        try:
+            _add_wheels(plan, added)
+            if not plan.is_container:
+                installs = plan.lock.installs(plan.folder) if plan.lock else pip_installs(plan.parties)
+                make_venv(plan.folder / VENV, installs, replace=replace, offline=plan.offline)
+        except BaseException:
+            for folder in added:
+                shutil.rmtree(folder)
+            _remove_empty([plan.folder / WHEELS, *([plan.folder] if fresh else [])])
+            raise
+        return [*_write_lock(plan), *_write_texts(plan)]
 
 
 def install_in_place(template: DistributionTemplate, *, offline: bool = False) -> None:
@@ -103,13 +107,16 @@ def command_lines(template: DistributionTemplate) -> list[Install]:
     return pip_installs(wanted(template))
 
 
-def _add_wheels(plan: Plan) -> Iterator[Path]:
-    for wheel in sorted(plan.staging.glob(f"{WHEELS}/*/*.whl")):
+def _add_wheels(plan: Plan, added: list[Path]) -> None:
+    """Copy the wheels that are not there yet, each whole or not at all; `added` gets the folder of each."""
+    for wheel in sorted(plan.staging.glob(_OUR_WHEELS)):
         kept = plan.folder / wheel.relative_to(plan.staging)
         if not kept.exists():
-            kept.parent.mkdir(parents=True)
-            shutil.copyfile(wheel, kept)
-            yield kept.parent
+            added.append(kept.parent)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            part = kept.with_name(f"{kept.name}.part")
+            shutil.copyfile(wheel, part)
+            part.replace(kept)
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -120,14 +127,16 @@ def _remove_empty(folders: list[Path]) -> None:
 
 def _write_lock(plan: Plan) -> Iterator[Path]:
     path = plan.folder / LOCK
+    # It tells of another environment than the one that stands here now, or was written by somebody else.
+    if path.exists() and (plan.lock is None or plan.previous is None):
+        yield path.rename(path.with_name(f"{LOCK}.old"))
     if plan.lock is None:
-        if path.exists():  # it tells of another environment than the one that stands here now
-            yield path.rename(path.with_name(f"{LOCK}.old"))
         return
-    path.write_text(lock_text(plan.lock), encoding="utf-8")
-    yield path
+    new = path.with_name(f"{LOCK}.new")
+    new.write_text(lock_text(plan.lock), encoding="utf-8")
+    yield new.replace(path)  # half of it would be none, and its versions forgotten
     named = {file.path for package in plan.lock.packages for file in package.files}
-    for wheel in plan.folder.glob(f"{WHEELS}/*/*.whl"):
+    for wheel in plan.folder.glob(_OUR_WHEELS):
         if wheel.relative_to(plan.folder).as_posix() not in named:
             shutil.rmtree(wheel.parent)
 
@@ -147,7 +156,7 @@ def _write_texts(plan: Plan) -> Iterator[Path]:
 
 def _written(path: Path, text: str, blueprint: Blueprint) -> Path | None:
     """Where the text went: beside a file that says something else, which somebody may have edited."""
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    if path.is_file() and path.read_bytes().decode("utf-8-sig", "replace") != text:
         if path.samefile(blueprint.template.file or path.parent):
             return None  # it is what was asked for, in its own words
         path = path.with_name(f"{path.name}.new")

@@ -159,7 +159,8 @@ def _on_pypi(project: str, file: File) -> str:
 def _line(package: Package, folder: Path | None) -> str:
     """A requirement in pip's words."""
     if vcs := package.vcs:
-        wanted = f"{package.name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}"
+        within = f"#subdirectory={vcs['subdirectory']}" if "subdirectory" in vcs else ""
+        wanted = f"{package.name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}{within}"
     elif (file := package.archive) is None:
         wanted = f"{package.name}=={package.version}"
     elif file.path is None:

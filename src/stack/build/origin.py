@@ -41,11 +41,12 @@ def requirement_of(name: str) -> str:
     if not origin:
         return f"{name}=={__version__ if name == 'stack' else installed.version}"
     url: str = origin["url"]
+    within = f"#subdirectory={origin['subdirectory']}" if "subdirectory" in origin else ""
     if vcs := origin.get("vcs_info"):
-        return f"{name} @ {vcs['vcs']}+{without_credentials(url)}@{vcs['commit_id']}"
+        return f"{name} @ {vcs['vcs']}+{without_credentials(url)}@{vcs['commit_id']}{within}"
     if url.startswith("file:"):
         return str(_existing(name, Path(url2pathname(urlsplit(url).path))))
-    return f"{name} @ {without_credentials(url)}"
+    return f"{name} @ {without_credentials(url)}{within}"
 
 
 def requirement_for_module(module: str) -> str | None:
@@ -55,9 +56,11 @@ def requirement_for_module(module: str) -> str | None:
 
 
 def without_credentials(url: str) -> str:
-    """A URL as it may stand in a file: without user and password."""
+    """A URL as it may stand in a file: without user and password, but for the user of ssh, who opens nothing alone."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    credentials, _, host = parts.netloc.rpartition("@")
+    user = credentials.partition(":")[0] if parts.scheme.endswith("ssh") else ""
+    return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host))
 
 
 def as_requirement(requirement: str, staging: Path, *, offline: bool) -> str:

@@ -44,7 +44,8 @@ def wanted(template: DistributionTemplate, *, own: bool = True) -> list[Wanted]:
 
 def _additional(template: DistributionTemplate) -> Iterator[str]:
     """As listed; `./` and `../` start where the file stands that lists them."""
-    beside = Path(template.file).parent if template.file else Path()
+    # Absolute, since `acme` without the dot that stood before it is a name, which an index would answer.
+    beside = (Path(template.file).parent if template.file else Path()).absolute()
     for package in template.additional_pip_packages:
         yield str(beside / package) if package.startswith(("./", "../")) else package
 

@@ -14,6 +14,7 @@ from wheel_index import WheelIndex, wheel
 from stack.build.lock_text import lock_text
 from stack.build.resolving import resolve
 from stack.build.wanted import Wanted
+from stack.venv import alone_in
 
 MADE = Path("made")
 LOCK = MADE / "pylock.toml"
@@ -236,6 +237,58 @@ def test_a_file_of_ones_own_is_locked_as_a_wheel(stack, build_yaml):
     stack("build", "--config", path)
     assert "mine-1" in installed()
     assert locked()["mine"]["archive"]["path"].startswith("wheels/")
+
+
+def test_wheels_of_ones_own_stay_where_they_are(stack, build_yaml):
+    file, content = wheel("mine")
+    path = build_yaml(f"additional_pip_packages: [./wheels/own/{file}]\n", a={})
+    (MADE / "wheels/own").mkdir(parents=True)
+    (MADE / "wheels/own" / file).write_bytes(content)
+    assert stack("build", "--config", path).exit_code == 0
+    assert (MADE / "wheels/own" / file).read_bytes() == content
+
+
+def test_what_a_killed_build_left_of_a_wheel_is_made_whole(stack, small):
+    stack("build", "--config", small)
+    (own,) = (MADE / "wheels").glob("*/*.whl")
+    own.rename(own.with_name(f"{own.name}.part"))
+    ended = stack("build", "--config", small, "--force")
+    assert ended.exit_code == 0, ended.output
+    assert [each.name for each in own.parent.iterdir()] == [own.name]
+
+
+def test_a_lock_of_another_program_is_set_aside(stack, small):
+    LOCK.write_text("theirs")
+    assert stack("build", "--config", small).exit_code == 0
+    assert LOCK.with_name("pylock.toml.old").read_text() == "theirs"
+    assert locked()
+
+
+def test_a_second_build_touches_nothing_while_another_is_at_work(stack, small):
+    with alone_in(MADE):
+        ended = stack("build", "--config", small)
+    assert ended.exit_code == 2
+    assert "another build is at work" in ended.stderr
+    assert [path.name for path in MADE.iterdir()] == ["build.yaml"]
+
+
+@pytest.mark.parametrize("saved", [b"\xef\xbb\xbf", b"\xff"])
+def test_a_run_yaml_in_another_encoding_is_kept(stack, small, saved):
+    Path("other").mkdir()
+    Path("other/run.yaml").write_bytes(saved)
+    ended = stack("build", "--config", small, "--output-dir", "other")
+    assert ended.exit_code == 0, ended.output
+    assert Path("other/run.yaml").read_bytes() == saved
+    assert Path("other/run.yaml.new").is_file()
+
+
+def test_a_stack_that_is_built_elsewhere_is_built_from_there_again(stack, build_yaml):
+    file, content = wheel("mine")
+    path = build_yaml(f"additional_pip_packages: [./{file}]\n", a={})
+    (MADE / file).write_bytes(content)
+    stack("build", "--config", path, "--output-dir", "deep/other")
+    ended = stack("build", "--config", "deep/other/build.yaml", "--plan")
+    assert ended.exit_code == 0, ended.output
 
 
 def test_run_serves_what_was_built(stack, small, own_wheel):

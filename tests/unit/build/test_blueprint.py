@@ -105,6 +105,13 @@ def test_a_name_gives_the_folder(name, folder):
     assert yaml.safe_load(blueprint.texts()["run.yaml"])["image_name"] == "mine"
 
 
+def test_a_file_is_built_beside_itself_under_another_name_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("007").mkdir()
+    Path("007/build.yaml").write_text(BUILD)
+    assert from_config(Path("007/build.yaml")).called("other").folder == Path("007")
+
+
 def test_an_editor_finds_the_schema_beside_run_yaml():
     texts = from_providers("inference=playground").texts()
     assert texts["run.yaml"].splitlines()[1] == "# yaml-language-server: $schema=run.schema.json"

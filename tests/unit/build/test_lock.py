@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from stack.build.lock import LOCK, lock_from, read_lock
+from stack.build.lock import LOCK, Lock, Package, lock_from, read_lock
 from stack.build.lock_text import lock_text
 
 DIGEST, OTHER = "a" * 64, "b" * 64
@@ -99,6 +99,12 @@ def test_each_index_is_asked_for_its_own_packages(made, tmp_path):
     assert (plain.index, indexed.index) == (None, TORCH)
     assert indexed.arguments == ("--no-deps", "--require-hashes", "-r", "/dev/stdin")
     assert by_revision.requirements == ("forked @ git+https://git.example/forked@abc",)
+
+
+def test_a_package_within_a_repository_is_installed_from_there(tmp_path):
+    vcs = {"type": "git", "url": "https://git.example/f", "commit-id": "abc", "subdirectory": "in/it"}
+    (install,) = Lock("inputs", ">=3.11", (Package("forked", None, vcs=vcs),)).installs(tmp_path)
+    assert install.requirements == ("forked @ git+https://git.example/f@abc#subdirectory=in/it",)
 
 
 @pytest.mark.parametrize("python", ["", 'requires-python = "==3.*"', "requires-python = 3"])

@@ -20,6 +20,10 @@ from stack.version import __version__
             '{"url": "https://secret@a.example/s", "vcs_info": {"vcs": "git", "commit_id": "abc"}}',
             "stack @ git+https://a.example/s@abc",
         ),
+        (
+            '{"url": "ssh://git@a.example/s", "vcs_info": {"vcs": "git", "commit_id": "abc"}, "subdirectory": "in/it"}',
+            "stack @ git+ssh://git@a.example/s@abc#subdirectory=in/it",
+        ),
     ],
 )
 def test_this_package_is_installed_again_from_where_it_came(installed, record, requirement):
@@ -61,3 +65,7 @@ def test_what_is_neither_a_requirement_nor_there_is_named(tmp_path):
 
 def test_a_url_loses_its_user_and_password():
     assert without_credentials("https://me:pw@a.example:8/x?y=1") == "https://a.example:8/x?y=1"
+
+
+def test_ssh_keeps_the_user_that_it_asks_for():
+    assert without_credentials("git+ssh://git:pw@a.example/x") == "git+ssh://git@a.example/x"

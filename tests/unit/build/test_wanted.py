@@ -56,6 +56,13 @@ def test_a_module_of_no_package_must_be_brought_by_somebody(tmp_path, monkeypatc
     assert [each.owner for each in found] == ["`remote::acme` (inference)", "`additional_pip_packages`"]
 
 
+@pytest.mark.parametrize("package", ["./mine", "./mine-1-py3-none-any.whl", "../mine"])
+def test_a_path_in_the_folder_of_the_command_is_no_name_for_an_index(tmp_path, monkeypatch, package):
+    monkeypatch.chdir(tmp_path)
+    (found,) = wanted(template("no_such", file="build.yaml", additional_pip_packages=[package]), own=False)[1:]
+    assert found.packages == (str(tmp_path / package),)
+
+
 def test_pip_is_told_all_packages_at_once():
     first, second = pip_installs([Wanted("a", ("x>=1",), ("z==1",)), Wanted("b", ("y",))])
     assert first.arguments == ("x>=1", "y")
