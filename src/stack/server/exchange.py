@@ -92,7 +92,8 @@ class Exchange:
             self.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not (self.disconnected or self.complete):
-            self._flow.resume_reading()
+            if self._more_body:
+                self._flow.resume_reading()
             if not self._news:
                 self._waiter = asyncio.get_running_loop().create_future()
                 await self._waiter

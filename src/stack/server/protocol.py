@@ -23,6 +23,7 @@ from stack.server.hosts import Hosts
 from stack.server.requests import CALLER_LEFT, Scope
 
 MAX_HEADERS = 200
+MAX_WAITING = 16  # requests of one connection behind the one that is answered; then no more is read
 LEFTOVER_S = 10.0  # a body that nobody wants is read so long, so that its caller comes to read why
 DRAINING_POLL_S = 0.1
 LAST_LOOK_S = 0.01
@@ -103,6 +104,7 @@ class Protocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         in_head, unwanted = self._in_head, self._leftover is not None
+        self._open_bytes += len(data)  # and from 0 again where a request begins
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -121,10 +123,9 @@ class Protocol(asyncio.Protocol):
             # A later request of this connection that is not whole yet, or bytes that belong to none.
             if self._late is None:
                 self._expect(self._limits.header_timeout_s, self._headers_late)
-            if in_head and self._in_head:  # the parser keeps a line to itself until it ends
-                self._open_bytes += len(data)
-                if self._open_bytes > self._limits.max_header_bytes:
-                    self._refuse(self._too_large())
+            # The parser keeps a line to itself until it ends.
+            if in_head and self._in_head and self._open_bytes > self._limits.max_header_bytes:
+                self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -172,8 +173,9 @@ class Protocol(asyncio.Protocol):
         if before is None or before.complete:
             self._start(exchange)
         else:
-            self._flow.pause_reading()
             self._waiting.append(exchange)
+            if len(self._waiting) >= MAX_WAITING:
+                self._flow.pause_reading()
 
     def _request(self, version: str) -> Scope:
         target = self._target
@@ -207,6 +209,7 @@ class Protocol(asyncio.Protocol):
         self._in_time()
         if self._exchange is not None:
             self._exchange.end()
+        self._read_on()
         if self._leftover is not None:
             self._leftover = None
             self._rest()
@@ -216,9 +219,10 @@ class Protocol(asyncio.Protocol):
         self._state.total_requests += 1
         if self.transport.is_closing():
             return
-        self._flow.resume_reading()
-        if self._waiting:
-            self._start(self._waiting.popleft())
+        following = self._waiting.popleft() if self._waiting else None
+        self._read_on()
+        if following is not None:
+            self._start(following)
         elif not self._in_body:
             self._rest()
         else:
@@ -227,6 +231,11 @@ class Protocol(asyncio.Protocol):
             self._leftover = 2 * self._limits.max_body_bytes
             self._in_time()
             self._late = self._loop.call_later(LEFTOVER_S, self.transport.close)
+
+    def _read_on(self) -> None:
+        """Read again, unless enough requests wait for their turn."""
+        if len(self._waiting) < MAX_WAITING:
+            self._flow.resume_reading()
 
     def shutdown(self) -> None:
         """End once this connection's answer is complete, or, where there is none, once all others are.
@@ -323,10 +332,13 @@ class Protocol(asyncio.Protocol):
         self._late = self._loop.call_later(LAST_LOOK_S, late)  # a turn of the loop, which reads before it calls
 
     def _headers_late(self) -> None:
+        if self._flow.read_paused:  # it is us who do not read
+            self._expect(self._limits.header_timeout_s, self._headers_late)
+            return
         self._refuse(RequestTimeout(f"the headers did not arrive within {self._limits.header_timeout_s:g} seconds"))
 
     def _body_late(self) -> None:
-        if self._flow.read_paused:  # it is us who do not read
+        if self._flow.read_paused:
             self._expect(self._limits.body_idle_timeout_s, self._body_late)
             return
         idle_s = self._limits.body_idle_timeout_s

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from stack.server.protocol import MAX_WAITING
 from stack.server.requests import CALLER_LEFT
 
 Start = Callable[..., Any]
@@ -190,6 +191,45 @@ async def test_requests_of_one_connection_are_answered_in_order(listening: Start
     assert [(await caller.answer())[-2:] for _ in range(2)] == [b"{}", b"[]"]
     await caller.say(b"?")
     assert (await caller.answer())[-2:] == b"{?"
+
+
+async def test_the_limit_of_headers_is_of_one_request_and_not_of_all_that_come_at_once(
+    listening: Start, calling: Start
+):
+    caller = await calling(await listening(App(), max_header_bytes=1024), GOOD + GOOD[:5])
+    await caller.answer()
+    await caller.say(GOOD[5:] + GOOD * 30 + GOOD[:5])
+    assert [(await caller.answer())[-2:] for _ in range(31)] == [b"{}"] * 31
+
+
+async def test_requests_that_wait_for_their_turn_do_not_pile_up(listening: Start, calling: Start):
+    most, at_once = 0, 1 << 18  # bytes that one read takes
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal most
+        most = max(most, *(len(connection._waiting) for connection in listening.state.connections))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    caller = await calling(await listening(app))
+    sending = asyncio.create_task(caller.say(GOOD * 10_000))
+    for _ in range(10_000):
+        await caller.answer()
+    await sending
+    assert most <= at_once // len(GOOD) + MAX_WAITING
+
+
+async def test_the_time_in_which_nothing_is_read_is_not_the_callers(listening: Start, calling: Start):
+    app, ahead = App(), MAX_WAITING + 1
+    app.ready.clear()
+    port = await listening(app, header_timeout_s=0.05)
+    caller = await calling(port, GOOD * ahead + HEAD)
+    await app.entered.wait()
+    await caller.say(b"content-length: 0\r\n\r\n")
+    idle = await calling(port)
+    await idle.rest()
+    app.ready.set()
+    assert len([await caller.answer() for _ in range(ahead + 1)]) == ahead + 1
 
 
 @pytest.mark.parametrize("sent", [GOOD, GOOD + GOOD, GOOD + HEAD])
