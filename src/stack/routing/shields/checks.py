@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Stage = Literal["input", "output"]
+Judging = Literal["last", "new", "each"]
 Taken = Literal["allow", "annotate", "mask", "error", "block"]
 UNREADABLE = "unreadable_content"
 AT_ONCE = 8  # questions to one shield for one request
@@ -84,10 +85,18 @@ class Outcome:
 
 
 async def together(asking: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results of coroutines that run at the same time; one alone needs no task, which is most of its cost."""
+    """The results of coroutines that run at the same time; when one fails, the others are left.
+
+    One alone needs no task, which is most of its cost.
+    """
     if len(asking) == 1:
         return [await asking[0]]
-    return list(await asyncio.gather(*asking))
+    tasks = [asyncio.ensure_future(each) for each in asking]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 class Checks:
@@ -104,14 +113,16 @@ class Checks:
         return [(await self._traits(use)) or ShieldTraits(window_chars=1) for use in self.uses]
 
     async def run(
-        self, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage] = (), *, independent: bool = False
+        self, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage] = (), *, judging: Judging = "last"
     ) -> list[Outcome]:
         """Ask every shield, all at the same time; an outcome each, in their order.
 
-        about: what was said before, for shields that want to know; findings in it do not count. independent: messages
-        that are no conversation, each to be judged by itself. Raises: InvalidRequest for images that one does not read.
+        about: what was said before, for shields that want to know; findings in it do not count. judging: what is for a
+        shield that judges conversations: the last message, all that is new in them (`new_in`), or each message, where
+        they are no conversation; other shields judge all of them. Raises: InvalidRequest for images that one does not
+        read.
         """
-        return await together([self._ask(use, messages, about, independent) for use in self.uses])
+        return await together([self._ask(use, messages, about, judging) for use in self.uses])
 
     async def _traits(self, use: Use) -> ShieldTraits | None:
         try:
@@ -122,13 +133,13 @@ class Checks:
             raise unavailable(use, error) from error
 
     async def _ask(
-        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], independent: bool
+        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], judging: Judging
     ) -> Outcome:
         began, deadline = time.perf_counter(), request_context.get().deadline
         limit = asyncio.get_running_loop().time() + use.timeout_s
         try:
             async with asyncio.timeout_at(limit if deadline is None else min(limit, deadline)):
-                report = await self._report(use, messages, about, independent)
+                report = await self._report(use, messages, about, judging)
             return Outcome(use, report, ms=_since(began))
         except TimeoutError:
             reason: StackError = ShieldUnavailable(f"it did not answer within {use.timeout_s:g} seconds")
@@ -142,7 +153,7 @@ class Checks:
         return Outcome(use, error=reason, ms=_since(began))
 
     async def _report(
-        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], independent: bool
+        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], judging: Judging
     ) -> ShieldReport:
         shield_id = use.shield.shield_id
         if shield_id in _running.get():
@@ -155,31 +166,43 @@ class Checks:
             about = [replace(message, images=()) for message in about]
         token = _running.set(_running.get() | {shield_id})
         try:
-            if traits.wants_conversation and (independent or about):
-                return await self._each(use, messages, about)
+            if traits.wants_conversation and judging == "new":
+                return await self._each(use, new_in(messages), lambda index: messages[: index + 1])
+            if traits.wants_conversation and (judging == "each" or about):
+                return await self._each(use, range(len(messages)), lambda index: [*about, messages[index]])
             return await self._safety.run_shield(use.shield, messages)
         finally:
             _running.reset(token)
 
     async def _each(
-        self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage]
+        self, use: Use, indices: Sequence[int], shown: Callable[[int], Sequence[CheckedMessage]]
     ) -> ShieldReport:
-        """A report of messages that are judged one by one, some at a time."""
+        """A report of messages that are judged one by one, some at a time: of each, what is shown, itself the last."""
         room = asyncio.Semaphore(AT_ONCE)
 
-        async def one(message: CheckedMessage) -> ShieldReport:
+        async def one(index: int) -> tuple[ShieldReport, list[Finding]]:
             async with room:
-                return await self._safety.run_shield(use.shield, [*about, message])
+                messages = shown(index)
+                report = await self._safety.run_shield(use.shield, messages)
+            return report, [replace(f, message=index) for f in report.findings if f.message == len(messages) - 1]
 
-        reports = await asyncio.gather(*map(one, messages))
-        found = tuple(
-            replace(finding, message=index)
-            for index, report in enumerate(reports)
-            for finding in report.findings
-            if finding.message == len(about)
-        )
-        gravest = max(reports, key=lambda report: report.violates, default=ShieldReport())
-        return replace(gravest, findings=found)
+        judged = await together([one(index) for index in indices])
+        gravest = max((report for report, _ in judged), key=lambda report: report.violates, default=ShieldReport())
+        return replace(gravest, findings=tuple(found for _, findings in judged for found in findings))
+
+
+def new_in(messages: Sequence[CheckedMessage]) -> list[int]:
+    """Which messages of a conversation are new: what the model is told to be, and all since its last answer.
+
+    An answer that nothing follows is none: somebody else began it. Blank messages are left out.
+    """
+    roles = [message.role for message in messages]
+    answered = max((at for at in range(1, len(roles)) if roles[at - 1] == "assistant" != roles[at]), default=0)
+    return [
+        index
+        for index, message in enumerate(messages)
+        if (index >= answered or message.role in ("system", "developer")) and (message.text.strip() or message.images)
+    ]
 
 
 def _since(began: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from stack.apis.wire import event_data
 from stack.errors import ShieldUnavailable
-from stack.routing.shields.requests import unreadable
+from stack.routing.shields.requests import holds_file, unreadable
 from stack.routing.shields.texts import Mask, Segment, encoded, masked
 
 Path = tuple[Any, ...]
@@ -133,7 +133,7 @@ def texts_of(value: Any, path: Path = ()) -> Iterator[Text]:
             continue
         at = (*path, _step(key, inner))
         if isinstance(inner, str):
-            if inner.startswith("data:"):
+            if holds_file(inner):
                 raise unreadable("choices", "an image or a file")
             yield Text(at, path[:1] == ("choices",) and at[2:3] in _RUNNING, value, key, inner)
         elif key == "audio":

@@ -30,7 +30,7 @@ from stack.errors import ContentBlocked, InvalidRequest, ShieldUnavailable, Stac
 from stack.routing.rerank import rerank
 from stack.routing.shields.checks import Checks, Outcome, refusal
 from stack.routing.shields.events import texts_of, without_logprobs
-from stack.routing.shields.requests import read_request, rewritten
+from stack.routing.shields.requests import Reading, read_request, rewritten
 from stack.routing.shields.texts import Passage, Slot, encoded, masks_of
 from stack.routing.shields.trail import HEADER, Trail, Verdict, header_of
 from stack.routing.shields.window import Window
@@ -141,19 +141,18 @@ class Guarded(Inference):
         size = len(request.body())
         reading = await _aside(size, lambda: read_request(request))
         messages = [passage.message() for passage in reading.passages]
-        outcomes = await checks.run(messages, independent=reading.independent)
+        outcomes = await checks.run(messages, judging="each" if reading.independent else "new")
         verdicts = self._note(checks, outcomes)
         _check(outcomes, verdicts, checks, reading.param or None)
-        _mask(reading.passages, outcomes)
+        sent = await _aside(size, lambda: _masked(request, reading, outcomes))
         about = [] if reading.independent else [passage.message() for passage in reading.passages]
-        sent = await _aside(size, lambda: rewritten(request, reading.document))
         return _Admitted(sent, about, verdicts)
 
     async def _whole(self, answer: Reply[T], checks: Checks, admitted: _Admitted) -> Reply[T]:
-        document = json.loads(answer.body)
-        passages = [Passage("assistant", [Slot(t.holder, t.key, t.value)]) for t in texts_of(document)]
+        body = answer.body
+        document, passages = await _aside(len(body), lambda: _read_answer(body))
         messages = [passage.message() for passage in passages]
-        outcomes = await checks.run(messages, admitted.about, independent=True)
+        outcomes = await checks.run(messages, admitted.about, judging="each")
         verdicts = [*admitted.verdicts, *self._note(checks, outcomes)]
         _check(outcomes, verdicts, checks)
         if _mask(passages, outcomes):
@@ -196,7 +195,7 @@ class Guarded(Inference):
         if output is None or not any(traits.wants_conversation for traits in await output.traits()):
             return []
         try:
-            reading = read_request(request)
+            reading = await _aside(len(request.body()), lambda: read_request(request))
         except InvalidRequest:
             return []
         return [] if reading.independent else [passage.message() for passage in reading.passages]
@@ -224,6 +223,18 @@ def _check(outcomes: Sequence[Outcome], verdicts: Sequence[Verdict], checks: Che
         error.trail = header_of(verdicts)
     if error is not None:
         raise error
+
+
+def _read_answer(body: bytes) -> tuple[dict[str, Any], list[Passage]]:
+    """A whole answer, and a passage per text of it. Raises: InvalidRequest for an image, a file or speech."""
+    document = json.loads(body)
+    return document, [Passage("assistant", [Slot(t.holder, t.key, t.value)]) for t in texts_of(document)]
+
+
+def _masked(request: R, reading: Reading, outcomes: Sequence[Outcome]) -> R:
+    """A request without what is to be masked in it."""
+    _mask(reading.passages, outcomes)
+    return rewritten(request, reading.document)
 
 
 def _mask(passages: Sequence[Passage], outcomes: Sequence[Outcome]) -> bool:

@@ -24,7 +24,11 @@ _SETTINGS = frozenset(
     | {"reasoning_effort", "return_documents", "safety_identifier", "seed", "service_tier", "stop", "store", "stream"}
     | {"stream_options", "temperature", "tool_choice", "top_k", "top_logprobs", "top_n", "top_p", "user", "verbosity"}
 )
+_SUBJECTS = ("messages", "prompt", "input", "query")
+# What vLLM and SGLang take in place of a prompt.
+_NUMBERS = frozenset({"input_embeds", "input_ids", "prompt_embeds", "prompt_token_ids"})
 _IMAGES = frozenset({"image", "image_url"})
+_IMAGE = re.compile(r"data:image/\S*")
 
 
 class Reading(NamedTuple):
@@ -39,15 +43,14 @@ class Reading(NamedTuple):
 def read_request(request: WireRequest) -> Reading:
     """Everything of a request that a model reads. Raises: InvalidRequest, where a shield could not read it."""
     document = json.loads(request.body())
-    subject = next((name for name in ("messages", "prompt", "input", "query") if name in document), "")
+    # By what is asked: any of the names may also stand in it as an option that nobody knows.
+    subject = next((name for name in _SUBJECTS if name in type(request).model_fields), "")
     others = [_other(document, name) for name in document if name not in _SETTINGS and name != subject]
     passages = [passage for passage in others if passage.slots or passage.images]
     match subject:
         case "messages":
             passages += read_messages(document["messages"])
-        case "":
-            pass
-        case _:
+        case _ if subject in document:
             passages += _texts(document, subject)
     return Reading(document, passages, subject != "messages", subject)
 
@@ -100,6 +103,8 @@ def _texts(document: dict[str, Any], subject: str) -> Iterator[Passage]:
 
 
 def _other(document: dict[str, Any], name: str) -> Passage:
+    if name in _NUMBERS and document[name] is not None:
+        raise unreadable(name, "token ids" if name.endswith("_ids") else "no text")
     passage = Passage("system")
     walk(document, name, document[name], passage, name)
     return passage
@@ -108,9 +113,9 @@ def _other(document: dict[str, Any], name: str) -> Passage:
 def walk(holder: Any, key: str | int, value: Any, passage: Passage, where: str) -> None:
     """Collect every text and image below `value`, which is `holder[key]`. Raises: InvalidRequest for a file."""
     if isinstance(value, str):
-        if key in _IMAGES or value.startswith("data:image/"):
+        if key in _IMAGES or _IMAGE.fullmatch(value):
             passage.images.append(value)
-        elif value.startswith("data:") and ";base64," in value[:200]:
+        elif holds_file(value):
             raise unreadable(where, "a file")
         elif value and not (key in _NAMES and _NAME.fullmatch(value)):
             passage.slots.append(Slot(holder, key, value))
@@ -121,6 +126,11 @@ def walk(holder: Any, key: str | int, value: Any, passage: Passage, where: str) 
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             walk(value, index, inner, passage, f"{where}[{index}]"[:200])
+
+
+def holds_file(text: str) -> bool:
+    """Whether a text is a `data:` URL, and not one that speaks of `data:`."""
+    return text.startswith("data:") and ";base64," in text[:200]
 
 
 def unreadable(where: str, what: str) -> InvalidRequest:

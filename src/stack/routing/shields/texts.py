@@ -76,18 +76,23 @@ def merged(masks: Iterable[Mask]) -> list[Mask]:
 def masked(segments: Sequence[Segment], masks: Sequence[Mask]) -> list[str]:
     """The text of each segment without what masks cover; a mask's word stands where the first of it was.
 
-    A mask that begins before the first segment was told of already, and leaves no word.
+    Both are in order, and masks do not overlap. One that begins before the first segment was told of already, and
+    leaves no word.
     """
-    waiting = [mask for mask in masks if segments and mask.start >= segments[0].start]
     texts: list[str] = []
+    first = 0  # mask that is not behind us
+    told = next((index for index, mask in enumerate(masks) if segments and mask.start >= segments[0].start), len(masks))
     for start, text in segments:
         end, at, kept = start + len(text), start, ""
-        for mask in masks:
-            if mask.end <= start or mask.start >= end:
-                continue
+        while first < len(masks) and masks[first].end <= start:
+            first += 1
+        for index in range(first, len(masks)):
+            mask = masks[index]
+            if mask.start >= end:
+                break
             kept += text[at - start : max(at, mask.start) - start]
-            if mask in waiting:
-                waiting.remove(mask)
+            if index >= told:
+                told = index + 1
                 kept += mask.text
             at = min(end, mask.end)
         texts.append(kept + text[at - start :])

@@ -20,8 +20,8 @@ def completion(**fields):
     return CompletionRequest.from_body(json.dumps({"model": "m", **fields}).encode())
 
 
-def embeddings(given):
-    return EmbeddingsRequest.from_body(json.dumps({"model": "m", "input": given}).encode())
+def embeddings(given, **fields):
+    return EmbeddingsRequest.from_body(json.dumps({"model": "m", "input": given, **fields}).encode())
 
 
 def rerank(query, *documents):
@@ -54,6 +54,8 @@ ASKED = {
     "a query": ("rerank", rerank("bomb", "x"), "query"),
     "a document": ("rerank", rerank("x", "y", "bomb"), "query"),
     "a document's field": ("rerank", rerank("x", {"title": "bomb"}), "query"),
+    "a prompt beside messages": ("openai_completion", completion(prompt="bomb", messages="x"), "prompt"),
+    "what only begins like an image": ("openai_chat_completion", chat("data:image/png is a bomb"), "messages"),
 }
 
 
@@ -103,6 +105,11 @@ async def test_every_text_of_every_message_is_read(message):
         ("openai_completion", completion(prompt=[[1], [2]]), "prompt"),
         ("openai_embeddings", embeddings([1, 2]), "input"),
         ("openai_embeddings", embeddings([[1], [2]]), "input"),
+        ("openai_completion", completion(prompt=[1, 2], messages=[]), "prompt"),
+        ("openai_completion", completion(prompt="x", prompt_token_ids=[1, 2]), "prompt_token_ids"),
+        ("openai_completion", completion(prompt=None, prompt_embeds="AAAA"), "prompt_embeds"),
+        ("openai_embeddings", embeddings([1, 2], prompt="x"), "input"),
+        ("openai_chat_completion", chat(input_ids=[1, 2]), "input_ids"),
         (
             "openai_chat_completion",
             chat([{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]),
@@ -249,6 +256,50 @@ async def test_texts_that_have_nothing_to_do_with_each_other_are_judged_each():
     with pytest.raises(ContentBlocked):
         await made.openai_embeddings(embeddings(["bomb", "x", "y"]))
     assert sorted(shield.seen) == [[("user", "bomb")], [("user", "x")], [("user", "y")]]
+
+
+@pytest.mark.parametrize(
+    ("said", "judged"),
+    [
+        ("user:a", ["a"]),
+        ("user:a user:b user:", ["a", "b"]),
+        ("system:s user:a assistant:b user:c", ["c", "s"]),
+        ("user:a assistant:b tool:c tool:d", ["c", "d"]),
+        ("user:a assistant:b", ["a", "b"]),
+        ("user:a assistant:b user:c assistant:d assistant:e", ["c", "d", "e"]),
+        ("assistant:a user:", []),
+    ],
+)
+async def test_all_that_is_new_in_a_conversation_is_judged(said, judged):
+    shield = Words("bomb", conversation=True)
+    made, _ = guarded(Scripted(document=ANSWER), entering=[shield])
+    turns = [turn.split(":") for turn in said.split()]
+    messages = [{"role": role, "content": text, "tool_call_id": "1"} for role, text in turns]
+    await made.openai_chat_completion(chat(messages=messages))
+    assert sorted(seen[-1][1] for seen in shield.seen) == judged
+    assert all([tuple(turn) for turn in turns][: len(seen)] == seen for seen in shield.seen)
+
+
+async def test_a_blank_at_the_end_hides_nothing():
+    made, _ = guarded(Scripted(document=ANSWER), entering=[Words("bomb", conversation=True)])
+    with pytest.raises(ContentBlocked):
+        await made.openai_chat_completion(chat(messages=[{"role": "user", "content": text} for text in ("bomb", " ")]))
+
+
+async def test_what_is_left_to_judge_is_not_judged_after_a_failure():
+    class Distant(Words):
+        async def run_shield(self, shield, messages):
+            await asyncio.sleep(0)
+            return await super().run_shield(shield, messages)
+
+    shield = Distant("bomb", conversation=True)
+    shield.down = True
+    made, _ = guarded(Scripted(document=ANSWER), entering=[shield])
+    with pytest.raises(ShieldUnavailable):
+        await made.openai_embeddings(embeddings(["x"] * 100))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert len(shield.seen) < 20
 
 
 async def test_an_answer_is_judged_in_the_light_of_a_request_that_no_shield_checks():

@@ -31,6 +31,21 @@ def test_a_mask_that_began_before_leaves_no_word():
     assert masked([Segment(3, "def")], [Mask(1, 5, "#")]) == ["f"]
 
 
+def test_many_masks_in_many_texts_take_time_that_grows_with_both_alone():
+    looked = 0
+
+    class Counted(Mask):
+        @property
+        def end(self):
+            nonlocal looked
+            looked += 1
+            return super().end
+
+    texts = masked([Segment(at, "ab") for at in range(0, 2_000, 2)], [Counted(at, at + 1, "#") for at in range(999)])
+    assert "".join(texts).count("#") == 999
+    assert looked < 10_000
+
+
 def test_overlapping_findings_are_one_mask():
     found = [Finding("b", start=2, end=5), Finding("a", start=1, end=3), Finding("c", start=5, end=6), Finding("d")]
     assert masks_of(found) == [Mask(1, 5, "[a]"), Mask(5, 6, "[c]")]

@@ -209,6 +209,12 @@ async def test_what_no_shield_reads_does_not_pass(said):
     assert raised.value.code == "unreadable_content"
 
 
+async def test_an_answer_may_speak_of_data():
+    assert text_of(await streamed(Scripted([delta("data: 5"), delta("data:image/"), DONE]), Words("bomb"))) == (
+        "data: 5data:image/"
+    )
+
+
 async def test_half_a_character_at_the_border_of_a_chunk_is_kept():
     halves = [rb'"\ud83d"', rb'"\ude00 joe"']
     raw = [b'data: {"choices":[{"index":0,"delta":{"content":' + half + b"}}]}\n\n" for half in halves]
