@@ -20,15 +20,16 @@ def drift(build_yaml: Path, run_text: str, run_yaml: Path | str) -> list[str]:
     """
     built = _listed(_spec(Source(read_text(build_yaml, Report(str(build_yaml))), str(build_yaml), {}).root))
     run = _listed(Source(run_text, str(run_yaml), {}).root)
-    return [*_missing(built, run, build_yaml, run_yaml), *_missing(run, built, run_yaml, build_yaml)]
+    return [
+        *_missing(built, run, build_yaml, run_yaml, "it is installed and never started"),
+        *_missing(run, built, run_yaml, build_yaml, "it is started and was never installed"),
+    ]
 
 
-def _missing(present: Providers, absent: Providers, here: Path | str, there: Path | str) -> Iterator[str]:
-    name = Path(there).name
-    mend = "it is installed and never started" if name == "run.yaml" else "it is started and was never installed"
+def _missing(present: Providers, absent: Providers, here: Path | str, there: Path | str, what: str) -> Iterator[str]:
     for (api, provider_type), at in present.items():
         if (api, provider_type) not in absent:
-            message = f"`{provider_type}` is here and not in `{there}`: {mend}; add it there, or remove it here"
+            message = f"`{provider_type}` is here and not in `{there}`: {what}; add it there, or remove it here"
             yield str(Problem(str(here), at.line, at.column, f"providers.{api}", message))
 
 

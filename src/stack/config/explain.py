@@ -133,11 +133,13 @@ class _Explanation:
     def _entries(self, name: str) -> Iterator[Setting]:
         model, keys = ENTRIES[name]
         place = _Place(name, name)
+        on = iter(self._loaded.models if name == "models" else self._loaded.shields)
         for index, (section, path) in enumerate(self._source.sections(self._source.root.get(name), place.path)):
             off = [key for key in keys if self._is_off(section, key)]
             if off:
                 yield self._off(section, off[0], path, model)
-            elif entry := self._source.read(model, section, path):
+            else:
+                entry = next(on)
                 yield from self._model(entry, section, place.item(index, entry))
 
     def _is_off(self, section: Section, key: str) -> bool:

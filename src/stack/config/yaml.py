@@ -120,9 +120,10 @@ class _Composer:
     def __init__(self, text: str, report: Report) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
         self._report = report
-        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._anchors: dict[str, tuple[Node, int, int]] = {}
         self._aliases = 0
         self._parts = 0
+        self._deepest = 0
 
     def document(self) -> Node | None:
         next(self._events)
@@ -136,16 +137,22 @@ class _Composer:
 
     def _node(self, event: yaml.Event, path: tuple[str, ...]) -> Node:
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, path)
         assert isinstance(event, yaml.NodeEvent)
-        if len(path) > MAX_DEPTH:
-            self._report.fail(_at(event), f"nested more than {MAX_DEPTH} levels deep: flatten it")
-        before = self._parts
+        before, deepest = self._parts, self._deepest
         self._parts += 1
+        self._deepest = 0
+        self._reach(len(path), event)
         node = self._untagged(event, path)
         if event.anchor is not None:
-            self._anchors[event.anchor] = node, self._parts - before
+            self._anchors[event.anchor] = node, self._parts - before, self._deepest - len(path)
+        self._deepest = max(deepest, self._deepest)
         return node
+
+    def _reach(self, depth: int, event: yaml.Event) -> None:
+        if depth > MAX_DEPTH:
+            self._report.fail(_at(event), f"nested more than {MAX_DEPTH} levels deep: flatten it")
+        self._deepest = max(self._deepest, depth)
 
     def _untagged(self, event: yaml.NodeEvent, path: tuple[str, ...]) -> Node:
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
@@ -158,11 +165,12 @@ class _Composer:
             return Series(tuple(self._items(path)), _at(event))
         return Section(self._entries(path), _at(event))
 
-    def _alias(self, event: yaml.AliasEvent) -> Node:
+    def _alias(self, event: yaml.AliasEvent, path: tuple[str, ...]) -> Node:
         self._aliases += 1
         if event.anchor not in self._anchors:
             self._report.fail(_at(event), f"alias `*{event.anchor}` has no finished anchor `&{event.anchor}` before it")
-        node, parts = self._anchors[event.anchor]
+        node, parts, height = self._anchors[event.anchor]
+        self._reach(len(path) + height, event)
         self._parts += parts
         if self._aliases > MAX_ALIASES or self._parts > MAX_PARTS_WITH_ALIASES:
             told = f"over {MAX_ALIASES} aliases, or aliases that stand for too much: write the values out"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from stack.errors import MissingPackage, ProviderLoadError, UnknownProvider, nearest, quoted
+from stack.errors import ConfigError, MissingPackage, ProviderLoadError, UnknownProvider, nearest, quoted
 from stack.registry.requirements import sorted_lines
 from stack.registry.spec import API_NAMES, ProviderSpec, Row
 
@@ -100,7 +100,9 @@ def _import_declaring(reference: str, provider_type: str) -> ModuleType:
         from importlib_metadata import packages_distributions
         from importlib_metadata import version as installed_version
 
-        dists = packages_distributions().get(name.partition(".")[0], [name])
+        dists = packages_distributions().get(name.partition(".")[0])
+        if not dists:
+            raise ProviderLoadError(f"`module: {reference}` demands a version, and `{name}` is of no installed package")
         installed = installed_version(dists[0])
         if installed != version:
             raise ProviderLoadError(
@@ -113,13 +115,19 @@ def _spec_in(module: ModuleType, api: str, provider_type: str) -> ProviderSpec:
     """`SPEC`, or Llama Stack's `get_provider_spec()`, of a module or of its submodule `provider`."""
     declared = vars(module).get("SPEC")
     if declared is None and (factory := vars(module).get("get_provider_spec")):
-        declared = factory()
-    if declared is None and not module.__name__.endswith(".provider") and hasattr(module, "__path__"):
         try:
-            return _spec_in(importlib.import_module(module.__name__ + ".provider"), api, provider_type)
-        except ModuleNotFoundError as error:
-            if error.name != module.__name__ + ".provider":
-                raise ProviderLoadError(f"`{module.__name__}.provider` cannot be imported: {error}") from error
+            declared = factory()
+        except Exception as error:
+            raise _bug(f"`get_provider_spec()` of `{module.__name__}` failed", error) from error
+    if declared is None and not module.__name__.endswith(".provider") and hasattr(module, "__path__"):
+        name = f"{module.__name__}.provider"
+        try:
+            return _spec_in(importlib.import_module(name), api, provider_type)
+        except ConfigError:
+            raise
+        except Exception as error:
+            if not (isinstance(error, ModuleNotFoundError) and error.name == name):
+                raise _bug(f"`{name}` cannot be imported", error) from error
     if declared is None:
         raise ProviderLoadError(
             f"`{module.__name__}` declares no provider: give it `SPEC = ProviderSpec(...)` or `get_provider_spec()`"
@@ -151,8 +159,12 @@ def _own(declared: Any, module: ModuleType) -> ProviderSpec:
             **requirements._asdict(),
             config_class=declared.config_class,
         )
-    except AttributeError as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ProviderLoadError(f"`{module.__name__}` declares something that is no provider spec: {error}") from error
+
+
+def _bug(what: str, error: Exception) -> ProviderLoadError:
+    return ProviderLoadError(f"{what}: {type(error).__name__}: {error}")
 
 
 def import_module(name: str, spec: ProviderSpec) -> ModuleType:

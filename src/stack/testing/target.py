@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
+import sys
 from typing import NamedTuple
 
 from stack.errors import ConfigError, ProviderLoadError, nearest, quoted
@@ -29,7 +30,7 @@ def targets(said: str, api: str | None = None) -> list[Target]:
     package = _normal(said)
     if declared := [spec for spec in known if spec.origin != "stack" and _normal(spec.origin) == package]:
         return [Target(find_spec(spec.api, spec.provider_type)) for spec in declared]
-    if re.fullmatch(r"[\w.]+", said) and importlib.util.find_spec(said.partition(".")[0]):
+    if re.fullmatch(r"\w[\w.]*", said) and _is_importable(said.partition(".")[0]):
         return _in_module(said, api)
     like = nearest(said, [name for spec in known for name in (spec.provider_type, spec.name)])
     hint = f": did you mean {quoted(like)}?" if like else ": `stack list-providers` lists them"
@@ -46,8 +47,15 @@ def _one_api(found: list[Target], said: str) -> list[Target]:
     return found
 
 
+def _is_importable(name: str) -> bool:
+    return name in sys.modules or importlib.util.find_spec(name) is not None
+
+
 def _in_module(name: str, api: str | None) -> list[Target]:
-    declared = vars(importlib.import_module(name)).get("SPEC")
+    try:
+        declared = vars(importlib.import_module(name)).get("SPEC")
+    except Exception as error:
+        raise ProviderLoadError(f"`{name}` cannot be imported: {type(error).__name__}: {error}") from error
     found = declared if isinstance(declared, list | tuple) else [declared]
     wanted = [spec for spec in found if isinstance(spec, ProviderSpec) and api in (None, spec.api)]
     if not wanted:

@@ -46,6 +46,12 @@ def test_a_provider_that_is_never_started_is_named(differences):
     assert "installed and never started" in line
 
 
+def test_what_is_wrong_does_not_follow_from_the_name_of_the_file(tmp_path):
+    (tmp_path / "build.yaml").write_text(BUILD)
+    (line,) = drift(tmp_path / "build.yaml", RUN.replace("remote::groq", "inline::playground"), "prod.yaml")
+    assert "not in `prod.yaml`: it is installed and never started" in line
+
+
 def test_a_provider_that_was_never_installed_is_named(differences):
     (line,) = differences(BUILD, RUN + "  - {provider_id: v, provider_type: remote::vllm}\n")
     assert line.startswith("run.yaml:6:37: providers.inference: `remote::vllm` is here and not in `build.yaml`")

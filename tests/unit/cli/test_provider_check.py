@@ -48,6 +48,20 @@ def test_a_module_of_ones_own_is_examined_and_its_failure_shown(stack, tmp_path,
     assert "| chat: usage | fail | `usage` is no object |" in Path("CAPABILITIES.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (".", "no provider, installed package or module is called `.`"),
+        ("os.nope", "`os.nope` cannot be imported: ModuleNotFoundError"),
+        ("__main__", "`__main__` declares no provider"),
+    ],
+)
+def test_what_is_no_provider_is_told_without_a_traceback(stack, said, message):
+    done = stack("provider", "check", said)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
 def test_live_answers_are_recorded_and_examined_again_without_the_service(stack):
     with in_thread(PlayedService()) as service:
         env = ("--env", f"GROQ_BASE_URL={service.base_url}", "--env", "GROQ_API_KEY=gsk-canary-0123456789")

@@ -114,6 +114,13 @@ def test_a_typo_is_answered_with_the_nearest_key(typo, hint):
         selected(explain(FILE, "run.yaml", {}), typo)
 
 
+def test_a_shield_has_the_only_provider_where_it_names_none():
+    safety = "  safety: [{provider_id: rules, provider_type: inline::keywords}]\nshields: [{shield_id: s}]\n"
+    text = "providers:\n  inference: [{provider_id: here, provider_type: inline::playground}]\n" + safety
+    (found,) = selected(explain(text, "run.yaml", {}), "shields.s.provider_id")
+    assert (found.value, found.origin) == ("rules", "default")
+
+
 def test_a_broken_file_tells_its_problems_instead():
     with pytest.raises(BadConfig, match="unknown key `sever`"):
         explain(FILE + "sever: {}\n", "run.yaml", {})

@@ -69,6 +69,7 @@ def test_merge_keys_fill_in_what_is_not_written():
         ("a: &a 1\nb: [" + ", ".join(["*a"] * 101) + "]", "over 100 aliases"),
         ("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + LAUGHS, "aliases that stand for too much"),
         ("[" * 1000, "f:1:66: nested more than 64 levels deep"),
+        (f"a: &a {'[' * 40}{']' * 40}\nb: {'[' * 40}*a{']' * 40}", "f:2:44: nested more than 64 levels deep"),
         ("a: " + "x" * MAX_BYTES, "f: larger than 1 MiB"),
     ],
 )

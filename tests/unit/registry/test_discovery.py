@@ -206,6 +206,31 @@ def test_an_entry_point_without_its_spec_is_refused(site: Site, init: str, messa
         find_spec("inference", "remote::acme-y")
 
 
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"init": "def get_provider_spec():\n    1 / 0"}, r"`get_provider_spec\(\)` of `acme_w` failed: ZeroDivision"),
+        ({"provider": "1 / 0"}, r"`acme_w\.provider` cannot be imported: ZeroDivisionError"),
+        ({"provider": "import no_such_package"}, r"`acme_w\.provider` cannot be imported: ModuleNotFoundError"),
+        (
+            {"init": "class SPEC: api = provider_type = module = ''; pip_packages = None"},
+            "no provider spec: 'NoneType'",
+        ),
+    ],
+)
+def test_a_module_that_fails_to_declare_is_refused_like_a_broken_one(site: Site, files: dict[str, str], message: str):
+    site.install("acme_w", None, **({"init": ""} | files))
+    with pytest.raises(ProviderLoadError, match=message):
+        find_spec("inference", "remote::acme-w", module="acme_w")
+
+
+def test_a_version_of_a_module_of_no_package_cannot_be_demanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "acme_loose.py").touch()
+    with pytest.raises(ProviderLoadError, match="`acme_loose` is of no installed package"):
+        find_spec("inference", "remote::acme-l", module="acme_loose==2")
+
+
 def test_a_module_that_declares_nothing_is_told_how(site: Site):
     site.install("acme_n", None)
     with pytest.raises(ProviderLoadError, match="give it `SPEC = ProviderSpec"):
