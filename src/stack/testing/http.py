@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 HOST = "127.0.0.1"
 # A caller that reads as fast as we write must not keep the others waiting.
 TURN_BYTES = 256 * 1024
+HANDSHAKE_S = 1.0  # that a caller is given to end one when the server stops
 
 
 class CallerGone(Exception):
@@ -110,11 +112,13 @@ def _chunked_body(data: bytes | bytearray, start: int) -> tuple[bytes, int] | No
 class Connection(asyncio.Protocol):
     """One accepted connection.
 
-    gone: set once the caller has closed its side. keep_alive: whether another request is read after this answer.
+    gone: set once the caller has closed its side. closed: set once both have.
+    keep_alive: whether another request is read after this answer.
     """
 
     def __init__(self, server: HttpServer) -> None:
         self.gone = asyncio.Event()
+        self.closed = asyncio.Event()
         self.keep_alive = True
         self._server = server
         self._buffer = bytearray()
@@ -140,6 +144,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end()
+        self.closed.set()
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -224,7 +229,9 @@ class HttpServer:
         self._handler = handler
         self._tls = tls
         self._busy: set[Connection] = set()
-        self._listener: asyncio.Server | None = None
+        self._open: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
 
     @property
     def origin(self) -> str:
@@ -233,23 +240,35 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""
-        loop = asyncio.get_running_loop()
-        listener = await loop.create_server(
-            lambda: Connection(self),
-            self.host,
-            self.port,
-            ssl=self._tls,
-            # A caller that does not answer to the end of TLS still sees the end of TCP.
-            ssl_shutdown_timeout=0.1 if self._tls else None,
-            backlog=4096,
-            reuse_address=True,
-        )
+        # Not asyncio's server: it loses a connection that it has accepted and not yet made when it is told to close.
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.create_server((self.host, self.port), family=family, backlog=4096)
+        listener.setblocking(False)
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
         self._listener = listener
-        self.port = listener.sockets[0].getsockname()[1]
+        self.port = listener.getsockname()[1]
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
+            while True:
+                opening = asyncio.get_running_loop().create_task(self._make(listener.accept()[0]))
+                self._opening.add(opening)
+                opening.add_done_callback(self._opening.discard)
+
+    async def _make(self, accepted: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # who does not come to the end of the TLS handshake was never here
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self),
+                accepted,
+                ssl=self._tls,
+                # A caller that does not answer to the end of TLS still sees the end of TCP.
+                ssl_shutdown_timeout=0.1 if self._tls else None,
+            )
 
     def refuse(self) -> None:
         """Stop listening and close idle connections, as a service does that goes down; running answers go on."""
         if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
             self._listener = None
         for connection in self.connections.keys() - self._busy:
@@ -258,13 +277,21 @@ class HttpServer:
     async def stop(self) -> None:
         """Stop listening and drop every connection."""
         self.refuse()
-        tasks = list(self.connections.values())
-        for connection, task in list(self.connections.items()):
-            connection.abort()
+        if self._opening:
+            await asyncio.wait(self._opening, timeout=HANDSHAKE_S)
+        tasks = [*self._opening, *self.connections.values()]
+        for task in tasks:
             task.cancel()
+        for connection in self._open:
+            connection.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(connection.closed.wait() for connection in self._open))
 
     def adopt(self, connection: Connection) -> None:
+        self._open.add(connection)
+        if self._listener is None:  # it was accepted just before the end
+            connection.abort()
+            return
         self.accepted += 1
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self.connections[connection] = task

@@ -114,8 +114,9 @@ class FaultUpstream:
 
     async def up(self) -> None:
         """Listen again now, where it is down."""
-        if self._revival is not None and not self._revival.done():
-            self._revival.cancel()
+        revival, self._revival = self._revival, None
+        if revival is not None and not revival.done():
+            revival.cancel()
             await self._server.start()
 
     async def _revive(self, seconds: float) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 
 import pytest
 
@@ -71,6 +73,43 @@ async def test_a_pause_ends_when_the_caller_leaves(call):
         await caller.writer.drain()
         await caller.close()
         await asyncio.wait_for(left.wait(), 60)
+
+
+async def silent(connection, request):
+    await connection.gone.wait()
+
+
+async def ended(caller):
+    """Whether the server has closed its side of a socket."""
+    try:
+        return await asyncio.to_thread(caller.recv, 1) == b""
+    except ConnectionResetError:
+        return True
+
+
+TURNS = pytest.mark.parametrize("turns", range(6))  # of the loop: the connection is taken, made, and served
+
+
+@TURNS
+async def test_stopping_leaves_nothing_of_a_connection_that_has_just_come(turns):
+    async with HttpServer(silent) as server:
+        caller = socket.create_connection((server.host, server.port))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    with caller:
+        assert await ended(caller)
+    gc.collect()  # what was left open says so here
+
+
+@TURNS
+async def test_refusing_drops_a_connection_that_has_just_come(turns):
+    async with HttpServer(silent) as server:
+        with socket.create_connection((server.host, server.port)) as caller:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            server.refuse()
+            assert await ended(caller)
+    gc.collect()
 
 
 async def test_stopping_drops_connections_that_are_still_answered(call, upstream):
