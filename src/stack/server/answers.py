@@ -11,6 +11,7 @@ import structlog
 
 from stack.apis.wire import DONE, EVENT_STREAM, JSON, Reply, ReplyMeta, Stream
 from stack.errors import INTERNAL_ERROR, ProviderBug, ShuttingDown, StackError
+from stack.routing.deadlines import deadline_passed, within_deadline
 from stack.server.requests import Send
 
 log = structlog.get_logger("stack.server")
@@ -55,12 +56,14 @@ async def send_stream(send: Send, stream: Stream[Any], request_id: str, *, with_
     """A provider's stream. One that breaks ends with an error event and never with `[DONE]`; the error is returned."""
     headers = [_EVENTS, (b"cache-control", b"no-cache"), *_meta_headers(stream.meta, request_id)]
     broken: StackError | None = None
+    limit = within_deadline()
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for block in stream.blocks():
-            if not with_done:
-                block = block.removesuffix(DONE)
-            await send({"type": "http.response.body", "body": block, "more_body": True})
+        async with limit:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async for block in stream.blocks():
+                if not with_done:
+                    block = block.removesuffix(DONE)
+                await send({"type": "http.response.body", "body": block, "more_body": True})
     except StackError as error:
         broken = error.with_traceback(None)  # this frame and it would keep each other, and what was read
     except asyncio.CancelledError:
@@ -68,8 +71,11 @@ async def send_stream(send: Send, stream: Stream[Any], request_id: str, *, with_
         raise
     except Exception:
         meta = stream.meta
-        log.exception("internal error", provider=meta.provider_id, model=meta.upstream_model, request_id=request_id)
-        broken = ProviderBug()
+        if limit.expired():
+            broken = deadline_passed(meta.provider_id)
+        else:
+            log.exception("internal error", provider=meta.provider_id, model=meta.upstream_model, request_id=request_id)
+            broken = ProviderBug()
     finally:
         await stream.aclose()
         await send({"type": "http.response.body", "body": error_event(broken, request_id) if broken else b""})

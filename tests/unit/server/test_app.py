@@ -13,13 +13,14 @@ import pytest
 from stack.apis.completions import CompletionChoice
 from stack.apis.inference import (
     ChatCompletion,
+    ChatCompletionChunk,
     ChatCompletionRequest,
     Completion,
     CompletionRequest,
     Inference,
     Model,
 )
-from stack.apis.wire import Reply, ReplyMeta
+from stack.apis.wire import Reply, ReplyMeta, Stream
 from stack.client.transport import AppTransport
 from stack.config.load import parse_run_config
 from stack.registry.spec import ProviderSpec
@@ -159,12 +160,21 @@ async def test_a_bug_is_told_once_in_the_envelope_and_not_what_it_was(stack: Sta
     assert "never" not in answer.text
 
 
+async def stuck() -> AsyncIterator[ChatCompletionChunk]:
+    yield ChatCompletionChunk(id="1", object="chat.completion.chunk", created=1, model="m", choices=[])
+    await asyncio.Event().wait()
+
+
 class Odd(Inference):
     """Fails in its own ways, and answers whole where a stream is asked for."""
 
     async def openai_chat_completion(self, request: ChatCompletionRequest) -> Any:
         if request.model == "bug":
             raise KeyError("sk-secret")
+        if request.model == "slow":
+            await asyncio.Event().wait()
+        if request.model == "stuck":
+            return Stream.of(ChatCompletionChunk, stuck())
         call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
         message = {"role": "assistant", "content": "whole", "tool_calls": [call]}
         choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
@@ -224,6 +234,14 @@ async def test_every_answer_tells_who_was_asked_and_how_often(
         assert answer.headers["x-stack-attempts"] == attempts
         assert answer.headers.get("x-should-retry") == should_retry
         assert "sk-secret" not in answer.text
+
+
+@pytest.mark.parametrize("model", ["odd/slow", "odd/stuck"])
+async def test_the_deadline_holds_for_providers_that_do_not_keep_it(odd: Stack, model: str):
+    answer = await odd.chat(model, {"x-stack-timeout-ms": "50"}, stream=True)
+    error = json.loads(answer.text.removesuffix("\n\n").rpartition("data: ")[2])["error"]
+    assert answer.status_code == (504 if model == "odd/slow" else 200)
+    assert (error["code"], error["upstream"]["provider"]) == ("deadline_exceeded", "odd")
 
 
 async def ready(stack: Stack, **headers: str) -> httpx2.Response:
