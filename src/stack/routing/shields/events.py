@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from stack.routing.shields.texts import Mask, Segment, encoded, masked
 
 Path = tuple[Any, ...]
 
+_MARK = re.compile(r"<[|/]?\w{1,40}\|?>")  # a token that ends a turn, and is no text of it
 _KEEP_ALIVE = b": keep-alive\n\n"
 _RUNNING = frozenset({("delta",), ("message",), ("text",)})  # what goes on from event to event
 # What tells of an answer without being said in it.
@@ -122,7 +124,7 @@ def read_event(raw: bytes) -> Event:
         raise ShieldUnavailable("the answer has a part that is no JSON object, which no shield can read")
     choices = [choice for choice in document.get("choices") or () if isinstance(choice, dict)]
     ended = {("choices", _step(0, choice)) for choice in choices if choice.get("finish_reason") is not None}
-    return Event(raw, document, list(texts_of(document)), ended=frozenset(ended))
+    return Event(raw, document, [*texts_of(document), *_tokens(choices)], ended=frozenset(ended))
 
 
 def texts_of(value: Any, path: Path = ()) -> Iterator[Text]:
@@ -138,8 +140,26 @@ def texts_of(value: Any, path: Path = ()) -> Iterator[Text]:
             yield Text(at, path[:1] == ("choices",) and at[2:3] in _RUNNING, value, key, inner)
         elif key == "audio":
             raise unreadable("choices", "speech")
+        elif key == "token_ids" and inner:
+            raise unreadable("choices", "token ids")
         elif isinstance(inner, dict | list):
             yield from texts_of(inner, at)
+
+
+def _tokens(choices: Sequence[dict[str, Any]]) -> Iterator[Text]:
+    """The tokens of `logprobs`, which spell a text once more, and before it where a server holds it back for `stop`."""
+    for place, choice in enumerate(choices):
+        logprobs = choice.get("logprobs")
+        for name, tokens in logprobs.items() if isinstance(logprobs, dict) else ():
+            path = ("choices", _step(place, choice), "logprobs", name)
+            for at, token in enumerate(tokens if isinstance(tokens, list) else ()):
+                holder, key = (token, "token") if isinstance(token, dict) else (tokens, at)
+                text = token.get("token") if isinstance(token, dict) else token
+                if not isinstance(text, str) or not text or _MARK.fullmatch(text):
+                    continue
+                if text.startswith("token_id:"):
+                    raise unreadable("choices", "token ids")
+                yield Text(path, True, holder, key, text)
 
 
 def _step(key: str | int, value: Any) -> str | int:

@@ -99,6 +99,27 @@ async def test_a_masked_chunk_is_otherwise_as_it_was_but_for_logprobs():
     assert json.loads(left.split(b"\n\n")[0][6:]) == chunk | {"choices": [choice]}
 
 
+@pytest.mark.parametrize("of", ["chat", "completion"])
+async def test_tokens_that_come_before_their_text_are_held_and_checked_as_it_is(of):
+    tokens = ["a bo", "mb", " <b>", "<|im_end|>"]
+    told = [{"content": [{"token": each}]} if of == "chat" else {"tokens": [each]} for each in tokens]
+    ahead = [{"index": 0, "delta": {"content": ""}, "logprobs": logprobs} for logprobs in told]
+    blocks = [event({"choices": [choice]}) for choice in ahead] + [delta("a bomb"), DONE]
+    with pytest.raises(ContentBlocked):
+        await streamed(Scripted(blocks), Words("bomb"))
+    left = b"".join(await streamed(Scripted(blocks), (Words("bomb"), MASK)))
+    assert b"mb" not in left
+    assert b"im_end" in left
+    assert text_of([left]) == "a *"
+
+
+@pytest.mark.parametrize("told", [{"token_ids": [7]}, {"logprobs": {"content": [{"token": "token_id:7"}]}}])
+async def test_numbers_of_tokens_do_not_pass(told):
+    with pytest.raises(InvalidRequest) as raised:
+        await streamed(Scripted([event({"choices": [{"index": 0, **told}]}), DONE]), Words("bomb"))
+    assert raised.value.code == "unreadable_content"
+
+
 @pytest.mark.parametrize(
     "said",
     [
