@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from integration.cpu import cpu_s
 from integration.reaching import server_process
 from integration.wire import connect, error_in, head, hear, posting, say
 
@@ -45,7 +45,7 @@ def test_a_refused_caller_who_sends_on_is_cut_off(refusing):
         with suppress(ConnectionError):
             while sent < 256 * MIB:
                 sent += caller.send(b" " * MIB)
-    assert sent < 64 * MIB  # what the server reads at most, and what the kernel holds between
+    assert sent < 128 * MIB  # what the server reads at most, 40, and what kernels hold between
 
 
 def test_a_refused_caller_who_sends_everything_before_it_listens_hears_why(serving):
@@ -63,15 +63,13 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_body_of_millions_of_values_is_refused_while_others_are_answered(serving, kind):
     request = posting((EMBEDDING % HOSTILE[kind]).encode(), "/v1/embeddings")
+    before_s = cpu_s(serving.pid)
     with ThreadPoolExecutor(1) as pool:
         hostile = pool.submit(say, serving.port, request)
-        longest = 0.0
         while not hostile.done():
-            began = time.perf_counter()
             assert say(serving.port, head("/v1/health", "GET")).status == 200
-            longest = max(longest, time.perf_counter() - began)
     assert (hostile.result().status, error_in(hostile.result().body)["code"]) == (400, "invalid_request")
-    assert longest < 0.5
+    assert cpu_s(serving.pid) - before_s < 1.5  # to read the values takes twice as long, or ten times
 
 
 def test_as_many_token_ids_as_anybody_embeds_at_once_are_taken(serving):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from integration.wire import CHAT, asking
+import time
+
+from integration.wire import CHAT, PATIENCE_S, asking
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -13,6 +15,14 @@ def samples(wire):
     }
 
 
+def settled(wire):
+    """The samples once nothing is in flight: others may have left answers just before."""
+    give_up = time.monotonic() + PATIENCE_S
+    while (found := samples(wire))[("stack_in_flight",)] and time.monotonic() < give_up:
+        pass
+    return found
+
+
 def grown(before, after, name, **labels):
     key = (name, *sorted(labels.items()))
     return after[key] - before.get(key, 0)
@@ -20,11 +30,11 @@ def grown(before, after, name, **labels):
 
 def test_answers_streams_tokens_and_errors_are_counted(lab_http):
     wire = lab_http.wire
-    before = samples(wire)
+    before = settled(wire)
     wire.post(CHAT, json=asking("faulty/ok"))
     wire.post(CHAT, json=asking("faulty/ok", stream=True, stream_options={"include_usage": True}))
     wire.post(CHAT, json=asking("faulty/fault-500"))
-    after = samples(wire)
+    after = settled(wire)
     of_model = {"call": "chat/completions", "provider": "faulty", "model": "ok"}
     assert grown(before, after, "stack_answers_total", **of_model) == 2
     assert grown(before, after, "stack_first_byte_seconds_count", **of_model) == 2

@@ -42,7 +42,7 @@ def test_an_answer_bears_the_callers_model_and_headers_the_upstreams(lab, model,
 
 
 def test_chunks_come_while_the_upstream_writes(lab, upstream):
-    model = "stream-50-every-20@live"
+    model = "stream-3000-every-20@live"  # a minute
     completed = upstream.counts.completed[model]
     with lab.client.chat.completions.create(**asking(f"faulty/{model}", stream=True)) as stream:
         assert [next(stream).choices[0].delta.content for _ in range(3)] == ["All ", "is ", "well "]

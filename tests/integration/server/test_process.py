@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from integration.lab import LAB
 from integration.reaching import over_http, server_process
-from integration.wire import CHAT, asking, connect, events, hear, posting, say
+from integration.wire import CHAT, PATIENCE_S, asking, connect, events, hear, posting, say
 
 from stack.testing.answers import encode
 from stack.testing.server_process import ServerFailed
@@ -72,11 +73,10 @@ def test_two_workers_share_the_port_and_end_with_0():
     server = server_process("playground", "--workers", "2")
     server.start()
     workers = set()
+    give_up = time.monotonic() + 2 * PATIENCE_S
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(500):  # the second one may still be starting
+        while len(workers) < 2 and time.monotonic() < give_up:  # the second one may still be starting
             workers.update(pool.map(worker_that_answers, [server.port] * 8))
-            if len(workers) == 2:
-                break
     assert len(workers) == 2
     assert server.stop() == 0
 
