@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stack.build.blueprint import BUILD_YAML, RUN_YAML, Blueprint
-from stack.build.container import container_files
+from stack.build.container import container_files, image_tag
 from stack.build.downloads import Downloads, downloads
 from stack.build.lock import LOCK, Lock, read_lock
 from stack.build.lock_text import lock_text
@@ -51,7 +51,8 @@ class Plan:
     def next_command(self) -> list[str]:
         """What serves the stack, or makes the image that does."""
         if self.is_container:
-            return ["podman", "build", "--format", "docker", "--tag", self.blueprint.template.name, str(self.folder)]
+            tag = image_tag(self.blueprint.template.name)
+            return ["podman", "build", "--format", "docker", "--tag", tag, str(self.folder)]
         return [str(self.folder / VENV / "bin/stack"), "run", str(self.folder / RUN_YAML)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,14 @@ CONTAINERFILE = "Containerfile"
 REQUIREMENTS = "requirements"
 
 
+def image_tag(name: str) -> str:
+    """What an image may be called for a stack of that name. Source: https://github.com/distribution/reference"""
+    name = name.lower()
+    if re.fullmatch(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*", name):
+        return name
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "stack"
+
+
 def container_files(template: DistributionTemplate, lock: Lock) -> Mapping[str, str]:
     """Relative path -> text of what is needed besides build.yaml, run.yaml, pylock.toml and the wheels.
 
@@ -23,7 +32,7 @@ def container_files(template: DistributionTemplate, lock: Lock) -> Mapping[str, 
     files = {f"{REQUIREMENTS}/{name}": text for name, text in _requirements(lock).items()}
     text = fill(
         CONTAINERFILE,
-        name=template.name,
+        name=image_tag(template.name),
         base=template.container_image
         or f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim",
         requirements=[Path(name).name for name in files],

@@ -75,6 +75,7 @@ def build(
 
         ctx.invoke(list_distributions)
         return
+    _refuse_unread(ctx)
     blueprint = _renamed(_blueprint(distro, config, providers), image_type, image_name)
     if print_deps_only:
         click.echo("\n".join(map(str, command_lines(blueprint.template))))
@@ -89,6 +90,15 @@ def build(
                 return
             _build(plan, force)
         _next(plan, run_after)
+
+
+def _refuse_unread(ctx: click.Context) -> None:
+    """What says how a folder is built is of no use where none is built, and `--plan` would even be broken."""
+    said = {param.name: param.opts[0] for param in ctx.command.params if ctx.params.get(param.name or "")}
+    for alone in ("print_deps_only", "in_place"):
+        others = said.keys() - {alone, "distro", "config", "providers", "offline"}
+        if alone in said and others:
+            raise click.UsageError(f"`{said[alone]}` builds nothing: leave `{said[min(others)]}` out")
 
 
 def _blueprint(distro: str | None, config: Path | None, providers: str | None) -> Blueprint:

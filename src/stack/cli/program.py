@@ -27,7 +27,7 @@ FAILED, BAD_CONFIG, PROVIDERS_FAILED, SCHEMA_TOO_NEW = 1, 2, 3, 5
 
 
 class Program(click.Group):
-    """A group whose commands end with the message of a StackError, never with a traceback of it."""
+    """A group whose commands end with the message of a StackError, or with the file that cannot be used."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -35,6 +35,11 @@ class Program(click.Group):
         except StackError as error:
             click.echo(error.message, err=True)
             ctx.exit(_status(error))
+        except OSError as error:
+            if error.filename is None:  # nothing that a person could look at
+                raise
+            click.echo(f"`{error.filename}`: {(error.strerror or str(error)).lower()}", err=True)
+            ctx.exit(FAILED)
 
 
 def _status(error: StackError) -> int:

@@ -123,10 +123,13 @@ def _values(assignments: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     """What was assigned, each value as YAML reads it."""
     import yaml
 
-    try:
-        return {name: yaml.safe_load(text) for name, text in assignments}
-    except yaml.YAMLError as error:
-        raise click.UsageError(f"a value is no YAML: {error}") from error
+    found: dict[str, Any] = {}
+    for name, text in assignments:
+        try:
+            found[name] = yaml.safe_load(text)
+        except yaml.YAMLError:  # its message shows the value, which may be a key
+            raise click.UsageError(f"the value of `{name}` is no YAML: put it in quotes of its own") from None
+    return found
 
 
 @provider.command()

@@ -28,19 +28,23 @@ def upgrade(file: Path, check: bool, output: Path | None) -> None:
     from stack.errors import ConfigError
     from stack.upgrade import upgraded
 
-    if output and not check and output.exists():
-        raise ConfigError(f"`{output}` is there already: name another file, or remove it")
     found = upgraded(read_text(file, Report(str(file))), str(file))
+    beside = output.parent if output else Path()
+    files = {**({output: found.run_yaml} if output else {}), **{beside / n: text for n, text in found.files.items()}}
+    if output and not check and (taken := [path for path in files if path.exists()]):
+        raise ConfigError(f"`{taken[0]}` is there already: name another file, or remove it")
     problems = _problems(found.run_yaml, str(output or "run.yaml"))
     for line in [*found.remarks, *problems]:
         click.echo(line, err=not (check or output))
     if output and not check:
         output.parent.mkdir(parents=True, exist_ok=True)
-        for path, text in {output: found.run_yaml, **{output.parent / n: t for n, t in found.files.items()}}.items():
+        for path, text in files.items():
             path.write_text(text, encoding="utf-8")
             click.echo(f"wrote {path}")
     elif not check:
         click.echo(found.run_yaml, nl=False)
+        for path in files:
+            click.echo(f"`{path}` is written only with `--output`", err=True)
     if check:
         click.echo(f"{file}: remarks: {len(found.remarks)}; problems that remain in what it comes to: {len(problems)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from stack.config.report import Report
@@ -77,7 +78,9 @@ def run_config_path(name_or_path: str) -> Path:
 
 
 def _candidates(name_or_path: str) -> list[Path]:
-    path = Path(name_or_path).expanduser()
+    path = Path(name_or_path)
+    with suppress(RuntimeError):  # the home of nobody who is known here: then it is a name like any other
+        path = path.expanduser()
     return [path, path / "run.yaml", distributions_dir() / name_or_path / "run.yaml"]
 
 

@@ -11,6 +11,7 @@ from stack.config.placeholders import expand, parse
 from stack.config.report import Report
 from stack.config.yaml import read_text
 from stack.errors import ConfigError
+from stack.registry.requirements import sorted_lines
 from stack.registry.spec import API_NAMES, ProviderSpec
 from stack.upgrade.tree import plain_tree
 
@@ -44,7 +45,7 @@ def _spec(kind: str, api: str, file: Path) -> ProviderSpec:
         provider_type=f"{kind}::{file.stem}",
         description=declared.get("description") or f"Provided by `{adapter['module']}`.",
         module=adapter["module"],
-        packages=tuple(adapter.get("pip_packages") or ()),
+        **sorted_lines(adapter.get("pip_packages") or ())._asdict(),
         needs=tuple(name for name in declared.get("api_dependencies") or () if name in API_NAMES),
         config_class=adapter.get("config_class"),
     )
@@ -62,6 +63,7 @@ def _lines(specs: list[ProviderSpec]) -> Iterator[str]:
         yield "    ProviderSpec("
         yield f"        {spec.api!r}, {spec.provider_type!r}, {spec.description!r},"
         yield f"        module={spec.module!r}, packages={spec.packages!r}, needs={spec.needs!r},"
+        yield f"        packages_no_deps={spec.packages_no_deps!r}, from_index={spec.from_index!r},"
         yield f"        config_class={spec.config_class!r},"
         yield "    ),"
     yield "]"

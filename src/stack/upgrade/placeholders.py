@@ -35,7 +35,7 @@ def ends_with(text: str, ending: str) -> str:
     head, _, rest = text.partition(":=")
     if head.startswith("${env.") and rest == "}":
         return f"{head}:+{head}}}{ending}}}"
-    return text.rstrip("/") + ending
+    return re.sub(r"/+(}*)$", r"\1", text) + ending
 
 
 def _is_nested(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -68,7 +69,9 @@ class Providers:
             self._source.note(
                 section.at, f"{path}.provider_id", f"ids are written small: `{plain}` is called `{lower}`"
             )
-        written = self._texts[api, lower] = text.replace(plain, lower)
+        # The names of variables stay as they are, also where the id is part of one.
+        written = re.sub(rf"(\$\{{env\.\w+)|{re.escape(plain)}", lambda found: found[1] or lower, text)
+        self._texts[api, lower] = written
         return written
 
     def _entry(self, api: str, section: Section, path: str) -> dict[str, Any] | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stack.build.container import container_files
+import pytest
+
+from stack.build.container import container_files, image_tag
 from stack.build.lock import File, Lock, Package
 from stack.distribution import get_distribution_template
 
@@ -34,6 +36,16 @@ def test_the_requirements_are_those_of_the_lock():
 
 def test_an_image_of_packages_from_an_index_alone_copies_no_wheels():
     assert "COPY wheels/" not in files(ACME)["Containerfile"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [("my_stack.2", "my_stack.2"), ("My-Stack", "my-stack"), ("a b-", "a-b"), ("-", "stack"), ("x\nRUN y", "x-run-y")],
+)
+def test_an_image_is_called_as_an_image_may_be(name, tag):
+    assert image_tag(name) == tag
+    template = get_distribution_template("playground").model_copy(update={"name": name})
+    assert f"--tag {tag} ." in container_files(template, Lock("inputs", ">=3.11"))["Containerfile"]
 
 
 def test_nothing_but_what_is_copied_is_sent_to_the_builder():

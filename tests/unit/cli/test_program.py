@@ -33,5 +33,20 @@ def test_every_command_has_a_summary_that_fits_its_line(stack, command):
     assert not line.endswith("...")
 
 
+def test_a_file_that_cannot_be_written_is_one_line(stack, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "old.yaml").write_text("providers: {}\n")
+    ended = stack("upgrade", "old.yaml", "--output", "file/run.yaml")
+    assert ended.exit_code == 1
+    assert ended.stderr.endswith("`file`: file exists\n")
+
+
+@pytest.mark.parametrize("config", ["~nobody-here/run.yaml", "x" * 5000])
+def test_what_can_be_no_path_is_told_as_such(stack, config):
+    ended = stack("check", config)
+    assert ended.exit_code in (1, 2)
+    assert config in ended.stderr
+
+
 def test_an_unknown_command_is_wrong_usage(stack):
     assert stack("serve").exit_code == 2

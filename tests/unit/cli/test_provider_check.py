@@ -62,6 +62,13 @@ def test_what_is_no_provider_is_told_without_a_traceback(stack, said, message):
     assert message in done.stderr
 
 
+def test_a_value_that_is_no_yaml_is_not_shown(stack):
+    done = stack("provider", "check", "groq", "--set", "api_key=@canary")
+    assert done.exit_code == 2
+    assert "the value of `api_key` is no YAML" in done.stderr
+    assert "canary" not in done.output
+
+
 def test_live_answers_are_recorded_and_examined_again_without_the_service(stack):
     with in_thread(PlayedService()) as service:
         env = ("--env", f"GROQ_BASE_URL={service.base_url}", "--env", "GROQ_API_KEY=gsk-canary-0123456789")

@@ -61,3 +61,8 @@ def test_external_providers_are_declared_beside_it(stack, old):
     ended = stack("upgrade", "old.yaml", "--output", "new/run.yaml")
     assert "wrote new/external_providers.py" in ended.stdout
     assert "module: external_providers" in Path("new/run.yaml").read_text()
+    assert "`external_providers.py` is written only with `--output`" in stack("upgrade", "old.yaml").stderr
+    Path("new/run.yaml").unlink()
+    again = stack("upgrade", "old.yaml", "--output", "new/run.yaml")
+    assert (again.exit_code, Path("new/run.yaml").exists()) == (2, False)
+    assert "`new/external_providers.py` is there already" in again.stderr

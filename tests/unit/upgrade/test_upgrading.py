@@ -26,7 +26,8 @@ def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """One of the files beside these tests, upgraded, with a folder of external providers."""
     folder = tmp_path / "providers.d/remote/inference"
     folder.mkdir(parents=True)
-    adapter = "adapter: {adapter_type: custom_ollama, pip_packages: [ollama], config_class: acme.C, module: acme}\n"
+    packages = "[ollama, torch --index-url https://torch.example, big --no-deps]"
+    adapter = f"adapter: {{adapter_type: x, pip_packages: {packages}, config_class: acme.C, module: acme}}\n"
     (folder / "custom_ollama.yaml").write_text(adapter + "api_dependencies: [safety, telemetry]\n")
     monkeypatch.setenv("PROVIDERS_DIR", str(tmp_path / "providers.d"))
     return lambda file: upgraded((FOLDER / file).read_text(), file)
@@ -104,6 +105,17 @@ def test_settings_go_by_our_names(inference, expected):
     assert settings(inference) == expected
 
 
+def test_the_variable_that_switches_keeps_its_name_where_the_id_is_written_small():
+    found = of("provider_id: '${env.GROQ_API_KEY:+GROQ}', provider_type: 'remote::groq'")
+    (entry,) = yaml.safe_load(found.run_yaml)["providers"]["inference"]
+    assert entry["provider_id"] == "${env.GROQ_API_KEY:+groq}"
+
+
+def test_a_default_address_with_a_slash_gets_one_root():
+    config = settings("provider_id: a, provider_type: 'remote::ollama', config: {url: '${env.O:=http://o/}'}")
+    assert config == {"base_url": "${env.O:=http://o}/v1"}
+
+
 def test_resources_follow_their_provider(upgrade):
     run = yaml.safe_load(upgrade("llama_stack.yaml").run_yaml)
     assert [model["provider_id"] for model in run["models"]] == ["${env.OLLAMA_URL:+ollama}", "sentence-transformers"]
@@ -140,6 +152,7 @@ def test_external_providers_are_declared_by_a_module_of_ours(upgrade):
     [spec] = namespace["SPEC"]
     assert (spec.api, spec.provider_type, spec.module) == ("inference", "remote::custom_ollama", "acme")
     assert (spec.packages, spec.needs, spec.config_class) == (("ollama",), ("safety",), "acme.C")
+    assert (spec.packages_no_deps, spec.from_index) == (("big",), (("torch", "https://torch.example"),))
     [entry] = [e for e in yaml.safe_load(found.run_yaml)["providers"]["inference"] if e["provider_id"] == "custom"]
     assert entry["module"] == "external_providers"
 
