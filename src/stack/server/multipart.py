@@ -142,10 +142,9 @@ class Form:
             self._raw = bytearray()
         else:
             self._raw += event
-            total = sum(map(len, self.fields.values())) + len(self._raw)
-            if len(self.fields) > MAX_FIELDS or total > MAX_FIELD_BYTES:
-                raise InvalidRequest("the form holds too many or too long fields")
             self.fields[self._open_field] = self._raw.decode("utf-8", "replace")
+        if len(self.fields) > MAX_FIELDS or sum(map(len, self.fields.values())) > MAX_FIELD_BYTES:
+            raise InvalidRequest("the form holds too many or too long fields")
 
 
 def _unescaped(filename: str | None) -> str | None:

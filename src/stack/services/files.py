@@ -11,6 +11,7 @@ import json
 import time
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from stack.apis.files import AnyPurpose, ExpiresAfter, FileList, FileObject, FileStore, Purpose
@@ -112,6 +113,10 @@ class FilesService:
                 sha256=stored.sha256,
             )
             await (await self._database()).write(lambda connection: _insert(connection, row, instance.provider_id))
+        except asyncio.CancelledError:  # a row that was being written is written all the same
+            with suppress(StackError):  # what stays is a whole file, or swept
+                await asyncio.shield(self._remove(file_id, instance.provider_id))
+            raise
         except BaseException:
             await self._forget(store, file_id)
             raise

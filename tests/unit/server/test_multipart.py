@@ -18,3 +18,10 @@ async def test_a_malformed_form_is_refused_and_not_logged(body, caplog):
     with pytest.raises(InvalidRequest, match="form"):
         await Form("multipart/form-data; boundary=B", sent(body), 100).open("file")
     assert caplog.records == []
+
+
+async def test_fields_that_hold_nothing_count_as_well():
+    part = b'--B\r\ncontent-disposition: form-data; name="%d"\r\n\r\n\r\n'
+    fields = b"".join(part % number for number in range(40)) + b"--B--\r\n"
+    with pytest.raises(InvalidRequest, match="too many"):
+        await Form("multipart/form-data; boundary=B", sent(fields), 100).open("file")

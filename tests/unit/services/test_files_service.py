@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 
 import apsw
 import pytest
@@ -184,3 +186,22 @@ async def test_two_services_on_one_state_see_each_other_at_once(files, storage, 
     await other.delete(file.id)
     with pytest.raises(NotFound):
         await files.retrieve(file.id)
+
+
+async def test_an_upload_that_is_cancelled_at_its_row_leaves_neither_row_nor_bytes(files, storage, store):
+    await upload(files)
+    (known,) = await store.list_files()
+    other = apsw.Connection(str(storage.state_dir / "files.db"))
+    other.execute("BEGIN IMMEDIATE")
+    uploading = asyncio.create_task(upload(files))
+    while len(await store.list_files()) < 2 and not uploading.done():
+        await asyncio.sleep(0)
+    await asyncio.to_thread(time.sleep, 0.1)
+    uploading.cancel()
+    await asyncio.wait([uploading], timeout=0.2)
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.wait([uploading])
+    await (await storage.database("files")).write(lambda _: None)  # whatever was to be written is
+    assert [file.id for file in (await files.list_files()).data] == [known.file_id]
+    assert await store.list_files() == [known]

@@ -21,7 +21,7 @@ from stack.services.vector_stores.files import StoreFiles
 from stack.services.vector_stores.pages import page_of
 from stack.services.vector_stores.registry import Registry, check_live, counted
 from stack.services.vector_stores.stores import Stores
-from stack.services.vector_stores.work import Worker, owe
+from stack.services.vector_stores.work import Worker, owe, owed
 
 if TYPE_CHECKING:
     from apsw import Connection
@@ -98,7 +98,8 @@ class FileBatches:
             for file_id in cancelled:
                 change = "UPDATE files SET status = 'cancelled' WHERE store_id = ? AND file_id = ?"
                 connection.execute(change, (store_id, file_id))
-                owe(connection, "clear", store_id, file_id)
+                if owed(connection, store_id, file_id) != "delete":
+                    owe(connection, "clear", store_id, file_id)
             return cancelled
 
         for file_id in await (await self._registry.database()).write(write):

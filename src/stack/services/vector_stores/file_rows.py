@@ -11,7 +11,7 @@ from stack.apis.vector_store_files import FileListRequest
 from stack.errors import NotFound, shortened
 from stack.services.vector_stores.pages import Listing, page, remember_place
 from stack.services.vector_stores.records import FILE_COLUMNS, FileRecord
-from stack.services.vector_stores.work import owe
+from stack.services.vector_stores.work import owe, owed
 
 if TYPE_CHECKING:
     from apsw import Connection
@@ -56,12 +56,16 @@ def add_file(
     sizes: StaticChunking,
     now: float,
 ) -> FileRecord:
-    """Add a file and note its work; one that is there, or on its way, with the same settings stays as it is."""
+    """Add a file and note its work; one that is there, or on its way, with the same settings stays as it is.
+
+    One that is about to be taken out is added anew.
+    """
     written = json.dumps(attributes or {}, sort_keys=True)
     known = find_file(connection, store_id, file.id)
     if known is not None and known.status in ("completed", "in_progress"):
         same = (known.attributes, known.chunk_size, known.chunk_overlap)
-        if same == (written, sizes.max_chunk_size_tokens, sizes.chunk_overlap_tokens):
+        is_same = same == (written, sizes.max_chunk_size_tokens, sizes.chunk_overlap_tokens)
+        if is_same and owed(connection, store_id, file.id) != "delete":
             return known
     values = (store_id, file.id, file.filename, int(now), written, sizes.max_chunk_size_tokens)
     connection.execute(_ADD, (*values, sizes.chunk_overlap_tokens))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stack.apis.models import TextLimit
 from stack.apis.vector_io import EmbeddedChunk, VectorIO
-from stack.errors import NotFound, ParseFailed
+from stack.errors import NotFound, ParseFailed, StorageError
 from stack.services.chunking import TextChunk, chunk
 from stack.services.files import FilesService
 from stack.services.parsing import ParsedDocument, parse
@@ -92,7 +92,7 @@ class Ingestion:
             raise ParseFailed("the file was deleted before it was read", code="invalid_file") from error
         with _scratch(self._folder()) as (path, number):
             async for part in parts:
-                await asyncio.to_thread(os.write, number, part)
+                await asyncio.to_thread(_append, number, part)
             return await parse(path, file.filename, mimetypes.guess_type(file.filename)[0])
 
     def _truncated(self, job: Job, store: StoreRecord, pieces: Sequence[TextChunk], limit: TextLimit | None) -> int:
@@ -197,6 +197,16 @@ def _chunks(
         )
         for number, (piece, vector) in enumerate(zip(pieces, vectors, strict=True), first)
     ]
+
+
+def _append(number: int, part: bytes) -> None:
+    """Write all of a part: a disk that is nearly full takes less of it at once. Raises: StorageError."""
+    left = memoryview(part)
+    try:
+        while left:
+            left = left[os.write(number, left) :]
+    except OSError as error:
+        raise StorageError(f"the file cannot be copied to be read: {error.strerror}") from error
 
 
 @contextmanager

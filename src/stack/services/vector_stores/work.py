@@ -198,6 +198,8 @@ class Worker:
             elif not await database.write(lambda connection: self._failed(connection, job, error)):
                 pause = min(LONGEST_PAUSE_S, 2.0 ** min(job.attempts, 10) / 2)
                 await self._give_back(job, attempts=job.attempts, not_before=self._clock() + pause)
+        except LeaseLost as lost:  # to what it became while it failed
+            await self._note_failure(job, lost)
         except StackError as unnoted:  # the lease runs out by itself
             self._log.warning("vector store work not noted", **facts, reason=unnoted.message)
 

@@ -202,3 +202,16 @@ async def test_a_store_is_made_with_its_files(shelf):
     done = [await shelf.done(store, file_id) for file_id in ids]
     assert [file.chunking_strategy.static.max_chunk_size_tokens for file in done] == [100, 100]
     assert (await shelf.service.stores.retrieve(store.id)).status == "completed"
+
+
+async def test_a_file_that_is_added_again_while_it_is_being_taken_out_stays(open_shelf):
+    shelf = await open_shelf(works=False)
+    store = await shelf.create()
+    file_id = await shelf.upload(CATS)
+    await shelf.attach(store, file_id)
+    await shelf.service._worker.complete(store.id, file_id)
+    await shelf.sql("INSERT INTO jobs (kind, store_id, file_id) VALUES ('delete', ?, ?)", store.id, file_id)
+    await shelf.attach(store, file_id)
+    await shelf.service._worker.complete(store.id, file_id)
+    assert (await shelf.service.files.retrieve(store.id, file_id)).status == "completed"
+    assert await shelf.search(store, "cats")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 
 import pytest
 
-from stack.errors import StackError, UpstreamError
+from stack.errors import ParseFailed, StackError, UpstreamError
+from stack.services.vector_stores.ingestion import _append
 from stack.services.vector_stores.work import LEASE_S, Job, LeaseLost
 
 CATS = "Cats sleep most of the day. " * 40
@@ -74,7 +77,7 @@ async def test_a_process_that_is_gone_leaves_its_work_to_others_after_its_lease(
     done, _ = await asyncio.wait([waiting], timeout=0.2)
     assert not done
     other.clock.now += LEASE_S + 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await waiting
     file = await other.service.files.retrieve(store.id, file_id)
     assert (file.status, file.attempts) == ("completed", 2)
@@ -86,7 +89,7 @@ async def test_a_clock_that_jumped_back_holds_up_nothing(open_shelf):
     file_id = await attached(shelf, store)
     await taken(shelf, store, file_id)
     shelf.clock.now -= 24 * 3600
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await shelf.service._worker.complete(store.id, file_id)
     assert (await shelf.service.files.retrieve(store.id, file_id)).status == "completed"
 
@@ -121,12 +124,12 @@ async def test_stopping_gives_work_back_without_counting_an_attempt(open_shelf):
     file_id = await attached(shelf, store)
     while not await shelf.sql("SELECT 1 FROM files WHERE chunks_total > 0"):
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await shelf.service.stop()
     assert await jobs(shelf) == [("ingest", 0, 1, -shelf.clock.now)]
     await shelf.sql("UPDATE stores SET embedding_model = 'up/ok'")
     other = await open_shelf()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await other.done(store, file_id)).status == "completed"
 
 
@@ -161,3 +164,27 @@ async def test_work_that_is_stopped_before_it_begins_is_given_back(open_shelf):
     shelf.service._worker._begin(await taken(shelf, store, file_id))
     await shelf.service._worker.interrupt(store.id)
     assert await jobs(shelf) == [("ingest", 0, 1, -shelf.clock.now)]
+
+
+async def test_work_that_fails_once_it_is_other_work_is_free_at_once(open_shelf):
+    shelf = await open_shelf(works=False)
+    store = await shelf.create()
+    file_id = await attached(shelf, store)
+    job = await taken(shelf, store, file_id)
+    await shelf.sql("UPDATE jobs SET kind = 'delete'")
+    await shelf.service._worker._note_failure(job, ParseFailed("the file holds no text", code="invalid_file"))
+    assert await jobs(shelf) == [("delete", 0, 1, -shelf.clock.now)]
+    assert (await shelf.service.files.retrieve(store.id, file_id)).status == "in_progress"
+
+
+def test_a_copy_that_the_disk_takes_in_part_is_told(tmp_path):
+    (tmp_path / "copy").touch()
+    number = os.open(tmp_path / "copy", os.O_WRONLY)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, usual[1]))
+    try:
+        with pytest.raises(StackError, match="cannot be copied"):
+            _append(number, bytes(1500))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        os.close(number)
