@@ -137,6 +137,11 @@ class OpenAIMixin(Provider, Inference, ABC):
         """The caller's own key for this provider if there is one, else the configured key."""
         return self._callers_key() or self.get_api_key()
 
+    def secrets(self) -> tuple[str, ...]:
+        """What a call carries to be let in, which no error repeats; a vendor that sends more than a key adds it."""
+        key = self.credential()
+        return (key,) if key else ()
+
     def _callers_key(self) -> str | None:
         return callers_key(self.deps.provider_id)
 
@@ -238,7 +243,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         except StackError:  # the status is worth more than a body that cannot be read
             body = b""
         raise self.classify_error(response.status, body) or rejection(
-            self.deps.provider_id, response, body, model, self.credential(), own_key=self._callers_key() is not None
+            self.deps.provider_id, response, body, model, self.secrets(), own_key=self._callers_key() is not None
         )
 
     async def _reply(
@@ -257,7 +262,7 @@ class OpenAIMixin(Provider, Inference, ABC):
         try:
             if response.headers.get("content-type", "").startswith(JSON):
                 return Reply(chunk, meta, body=await self._whole(response, "choices", meta)).as_stream(chunk)
-            checker, source = Relay(meta.provider_id, self.credential()), response.blocks()
+            checker, source = Relay(meta.provider_id, self.secrets()), response.blocks()
             await fill(checker, source)
         except BaseException:
             response.close()
@@ -276,7 +281,7 @@ class OpenAIMixin(Provider, Inference, ABC):
             return
         document = self._json(body)
         if isinstance(document, dict) and document.get("error") and not document.get("choices"):
-            raise stream_error(self.deps.provider_id, document["error"], self.credential())
+            raise stream_error(self.deps.provider_id, document["error"], self.secrets())
 
     def _meta(self, response: UpstreamResponse, model: str) -> ReplyMeta:
         return ReplyMeta(self.deps.provider_id, model, response.headers.get("x-request-id", "")[:MAX_ID] or None)

@@ -15,7 +15,7 @@ import msgspec
 
 from stack.apis.wire import DONE, ReplyMeta, event_data, split_events
 from stack.errors import BadUpstreamReply, StackError, Unreachable
-from stack.providers.remote.upstream_errors import stream_error
+from stack.providers.remote.upstream_errors import Secret, stream_error
 
 MAX_EVENT_BYTES = 1 << 20
 DRAIN_S = 0.25
@@ -77,7 +77,7 @@ class Relay:
     secret: what is masked where the upstream's own words are told.
     """
 
-    def __init__(self, provider_id: str, secret: str | None = None) -> None:
+    def __init__(self, provider_id: str, secret: Secret = None) -> None:
         self.provider_id = provider_id
         self.done = False
         self.failure: StackError | None = None

@@ -26,14 +26,18 @@ _MILLISECONDS = re.compile(r"[0-9]{1,12}")
 _KEY_LIKE = re.compile(r"\b(?:sk|gsk|xai|nvapi|tgp|hf|pplx|key)[-_][\w*-]{8,}|\bBearer\s+\S+", re.IGNORECASE)
 
 
-def masked(text: str, secret: str | None) -> str:
+Secret = str | tuple[str, ...] | None
+"""What calls carry to be let in: one credential, or several."""
+
+
+def masked(text: str, secret: Secret) -> str:
     """At most 500 characters of an upstream's text, without the credential and without anything shaped like one."""
-    if secret:
-        text = text.replace(secret, "***")
+    for each in filter(None, (secret,) if isinstance(secret, str) else secret or ()):
+        text = text.replace(each, "***")
     return _KEY_LIKE.sub("***", text)[:MAX_TEXT]
 
 
-def detail(status: int | None, error: Any, secret: str | None, request_id: str | None = None) -> UpstreamDetail:
+def detail(status: int | None, error: Any, secret: Secret, request_id: str | None = None) -> UpstreamDetail:
     """What an error object says, in whichever of the usual shapes it comes."""
     if isinstance(error, dict):
         message = error.get("message") or error.get("detail")
@@ -58,7 +62,7 @@ def _error_in(body: bytes) -> Any:
 
 
 def rejection(
-    provider_id: str, response: UpstreamResponse, body: bytes, model: str | None, secret: str | None, *, own_key: bool
+    provider_id: str, response: UpstreamResponse, body: bytes, model: str | None, secret: Secret, *, own_key: bool
 ) -> UpstreamError:
     """The error for an answer of status 400 and above. own_key: the caller sent the credential."""
     failed = _by_status(provider_id, response, body, model, secret, own_key=own_key)
@@ -68,7 +72,7 @@ def rejection(
 
 
 def _by_status(
-    provider_id: str, response: UpstreamResponse, body: bytes, model: str | None, secret: str | None, *, own_key: bool
+    provider_id: str, response: UpstreamResponse, body: bytes, model: str | None, secret: Secret, *, own_key: bool
 ) -> UpstreamError:
     status = response.status
     error = _error_in(body)
@@ -115,7 +119,7 @@ def _auth_failed(status: int, seen: UpstreamDetail, common: dict[str, Any], own_
     return UpstreamRejected(message, code="upstream_auth_failed", **common)
 
 
-def stream_error(provider_id: str, error: Any, secret: str | None) -> UpstreamError:
+def stream_error(provider_id: str, error: Any, secret: Secret) -> UpstreamError:
     """The error for an error object that came with status 200, within a stream or instead of an answer."""
     seen = detail(200, error, secret)
     said = f": {seen.message}" if seen.message else ""

@@ -149,6 +149,16 @@ async def test_the_configured_key_is_never_repeated(refused: Refused, status: in
     )
 
 
+@pytest.mark.parametrize("status", [200, 400])
+async def test_no_configured_header_or_parameter_is_repeated(provider, answering, status: int):
+    data = json.dumps(error("the key header-1 and the code query-1 are wrong", "header-1")).encode()
+    server = await answering(head(status, {"content-length": len(data)}) + data)
+    config = {"base_url": server.origin, "headers": {"x-key": "header-1"}, "query": {"code": "query-1"}}
+    with pytest.raises(UpstreamError, match=r"the key \*\*\* and the code \*\*\* are wrong") as raised:
+        await provider("openai-compatible", **config).openai_chat_completion(chat(model="m"))
+    assert raised.value.upstream.code == "***"
+
+
 @pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (403, "permission_denied")])
 async def test_the_callers_own_key_is_the_callers_fault(refused: Refused, status: int, code: str):
     token = request_context.set(RequestContext(provider_data={"groq": {"api_key": "mine"}}))

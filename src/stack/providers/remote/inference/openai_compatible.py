@@ -29,6 +29,10 @@ class OpenAICompatible(OpenAIVendor):
         query = {name: value.get_secret_value() for name, value in self.config.query.items()}
         return f"{url}?{urlencode(query)}"
 
+    def secrets(self) -> tuple[str, ...]:
+        more = (*self.config.headers.values(), *self.config.query.values())
+        return (*super().secrets(), *(value.get_secret_value() for value in more))
+
     async def authorize(self, request: UpstreamRequest) -> None:
         await super().authorize(request)
         for name, value in self.config.headers.items():
