@@ -33,7 +33,8 @@ MINE = Shield("mine")
 def made(name: str, url: str, **config: Any) -> Any:
     """A provider that calls a service at a URL."""
     spec = find_spec("safety", f"remote::{name}")
-    settings = load_config_class(spec).model_validate(SETTINGS[name](url) | config)
+    patient = {"connect_timeout_s": 60.0}
+    settings = load_config_class(spec).model_validate(patient | SETTINGS[name](url) | config)
     return load_provider_class(spec)(settings, provider_deps(name))
 
 

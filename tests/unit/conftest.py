@@ -13,6 +13,8 @@ from stack.registry.discovery import find_spec, load_config_class
 from stack.testing.deps import provider_deps
 from stack.testing.upstream import FaultUpstream
 
+PATIENCE_S = 60.0  # a machine that stalls is no service that nobody reaches
+
 
 @pytest.fixture
 def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +41,10 @@ async def provider() -> AsyncIterator[Callable[..., Any]]:
     def make(name: str, provider_id: str | None = None, **config: Any) -> Any:
         spec = find_spec("inference", name if "::" in name else f"remote::{name}")
         deps = provider_deps(provider_id or spec.name)
-        made.append(load_provider_class(spec)(load_config_class(spec)(**config), deps))
+        settings = load_config_class(spec)
+        if "connect_timeout_s" in settings.model_fields:
+            config = {"connect_timeout_s": PATIENCE_S} | config
+        made.append(load_provider_class(spec)(settings(**config), deps))
         return made[-1]
 
     yield make

@@ -24,7 +24,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def client():
-    upstream = Upstream("up", Limits(max_body_bytes=64 << 20))
+    upstream = Upstream("up", Limits(connect_timeout_s=60, max_body_bytes=64 << 20))
     yield upstream
     upstream.close()
 

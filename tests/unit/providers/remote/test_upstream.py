@@ -16,7 +16,7 @@ import pytest
 from stack.errors import BadUpstreamReply, InvalidRequest, UpstreamError
 from stack.providers.remote import upstream as module
 from stack.providers.remote.upstream import Limits, Upstream, UpstreamRequest
-from stack.testing.http import HttpServer
+from stack.testing.http import Connection, HttpServer, Request
 from stack.testing.tls import server_context, trusting_context
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -26,7 +26,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def client():
-    upstream = Upstream("up", Limits(max_body_bytes=1 << 20))
+    upstream = Upstream("up", Limits(connect_timeout_s=60, max_body_bytes=1 << 20))
     yield upstream
     upstream.close()
 
@@ -91,6 +91,22 @@ async def test_a_connection_that_nobody_uses_is_closed(
     (peer,) = server.connections
     async with asyncio.timeout(60):
         await peer.gone.wait()
+
+
+async def test_no_more_connections_are_kept_than_the_limit_whoever_used_them(
+    client: Upstream, answering: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "MAX_IDLE", 4)
+    everyone = asyncio.Barrier(8)
+
+    async def together(connection: Connection, _: Request) -> None:
+        await everyone.wait()
+        await connection.send(OK)
+
+    server = await answering(together)
+    await asyncio.gather(*(ask(client, server) for _ in range(8)))
+    assert server.accepted == 8
+    assert sum(map(len, client._idle.values())) <= 4
 
 
 async def test_closing_ends_the_answers_that_are_read(client: Upstream, answering: Start):
