@@ -73,13 +73,21 @@ async def own_upstream() -> AsyncIterator[FaultUpstream]:
 
 @pytest.fixture
 async def serving(own_upstream: FaultUpstream) -> AsyncIterator[Serving]:
-    """`await serving("--strict", GRACE_S=1)`: `one_provider.yaml` with these variables, served as users do."""
+    """`await serving("--strict", GRACE_S=1)`: `one_provider.yaml` with these variables, served as users do.
+
+    first: what the process does before it serves.
+    """
     async with AsyncExitStack() as opened:
 
-        async def serving(*flags: str, env: dict[str, str] | None = None, **variables: object) -> ServerProcess:
+        async def serving(
+            *flags: str, env: dict[str, str] | None = None, first: str = "", **variables: object
+        ) -> ServerProcess:
             named = {"UPSTREAM": own_upstream.base_url, **{name: str(value) for name, value in variables.items()}}
             environment = {**AS_USERS_RUN_IT, **(env or {})}
             server = server_process(HERE / "one_provider.yaml", *flags, variables=named, env=environment)
+            if first:
+                run = f"{first}; import runpy; runpy.run_module('stack', run_name='__main__', alter_sys=True)"
+                server.arguments = ("-c", run, *server.arguments[2:])
             # Not in this thread: the server lists the upstream's models while it starts and stops.
             await asyncio.to_thread(server.start)
             opened.push_async_callback(asyncio.to_thread, server.stop)
