@@ -162,6 +162,7 @@ class Upstream:
         self.provider_id = provider_id
         self.limits = limits or Limits()
         self._idle: dict[PoolKey, list[Connection]] = {}
+        self._kept = 0  # connections in there
         self._busy: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self.send: Send = self._send
@@ -231,6 +232,7 @@ class Upstream:
         idle = self._idle.get(key)
         while idle:
             connection = idle.pop()
+            self._kept -= 1
             if connection.is_quiet():
                 self._busy.add(connection)
                 return connection
@@ -243,9 +245,10 @@ class Upstream:
         if not connection.finish():
             return
         self._idle.setdefault(key, []).append(connection)
+        self._kept += 1
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(IDLE_S, self._sweep)
-        if len(self._idle) > MAX_IDLE:
+        if self._kept > MAX_IDLE or len(self._idle) > MAX_IDLE:
             self._sweep()
 
     def _sweep(self) -> None:
@@ -262,6 +265,7 @@ class Upstream:
                 connection.abort()
             else:
                 self._idle.setdefault(key, []).append(connection)
+        self._kept = sum(map(len, self._idle.values()))
         if self._idle:
             self._sweeper = loop.call_later(IDLE_S / 2, self._sweep)
 
@@ -271,7 +275,7 @@ class Upstream:
             self._sweeper.cancel()
         for connection in [*self._busy, *(c for idle in self._idle.values() for c in idle)]:
             connection.abort()
-        self._idle, self._busy = {}, set()
+        self._idle, self._busy, self._kept = {}, set(), 0
 
     def until(self, seconds: float) -> float:
         """Loop time at which a wait of so many seconds, or the request's deadline, ends."""
