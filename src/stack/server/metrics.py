@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-MAX_SERIES = 1000  # a caller can make up models behind `provider_id/`: beyond this many they are counted as `other`
+# A caller can make up models behind `provider_id/`, and an upstream codes of errors: beyond this many they are counted
+# as `other`.
+MAX_SERIES = 1000
 LEFT = "caller_left"
 
 
@@ -59,7 +61,10 @@ class Meter:
     def failed(self, call: str, error: StackError) -> None:
         """Count a request that ended in an error, before or within its answer."""
         phase = error.phase if isinstance(error, UpstreamError) else ""
-        self._errors[call, error.provider_id, error.code, phase] += 1
+        key = (call, error.provider_id, error.code, phase)
+        if key not in self._errors and len(self._errors) >= MAX_SERIES:
+            key = (call, error.provider_id, "other", phase)
+        self._errors[key] += 1
 
     def left(self, call: str) -> None:
         """Count a caller who did not wait for the end."""

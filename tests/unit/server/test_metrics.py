@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from stack.apis.wire import ReplyMeta
-from stack.errors import InvalidRequest, Unreachable
+from stack.errors import InvalidRequest, Unreachable, UpstreamRejected
 from stack.server.metrics import MAX_SERIES, Meter
 from stack.server.room import Room
 
@@ -53,6 +53,14 @@ def test_errors_are_counted_by_code_and_phase():
     for provider, code, phase in rows:
         labels = [("call", "completions"), ("code", code), ("phase", phase), ("provider", provider)]
         assert shown[f"stack_errors_total{labels}"] == 1
+
+
+def test_codes_that_upstreams_make_up_cannot_pile_up():
+    meter = Meter(Room(1))
+    for number in range(MAX_SERIES + 500):
+        meter.failed("completions", UpstreamRejected("no", provider_id="up", phase="status", code=f"e{number}"))
+    labels = [("call", "completions"), ("code", "other"), ("phase", "status"), ("provider", "up")]
+    assert samples(meter)[f"stack_errors_total{labels}"] == 500
 
 
 def test_made_up_models_cannot_pile_up():
