@@ -24,6 +24,14 @@ def web_address(ctx: click.Context, param: click.Parameter, value: str | None) -
     return value
 
 
+def one_line(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Text on one line, of what can be seen: it goes into sources."""
+    line = None if value is None else " ".join(value.split())
+    if line is not None and not line.isprintable():
+        raise click.BadParameter("write it in characters that can be seen", ctx, param)
+    return line
+
+
 @click.group()
 def provider() -> None:
     """Add a provider, or examine one."""
@@ -137,7 +145,7 @@ def _values(assignments: tuple[tuple[str, str], ...]) -> dict[str, Any]:
 @click.option("--api", default="inference", show_default=True, metavar="API", help="What it answers.")
 @click.option("--kind", default="remote", show_default=True, metavar="remote|inline", help="Where it computes.")
 @click.option("--external", is_flag=True, help="A package of its own, `stack-provider-NAME`, instead of a file here.")
-@click.option("--description", metavar="TEXT", help="One sentence about it.")
+@click.option("--description", metavar="TEXT", callback=one_line, help="One sentence about it.")
 @click.option("--base-url", metavar="URL", callback=web_address, help="With `remote`: where its service is.")
 @click.option("--docs", "documented", metavar="URL", callback=web_address, help="With `remote`: where it is described.")
 @click.option("--output-dir", metavar="DIR", type=FOLDER, help="Folder to write in; by default this one.")

@@ -13,7 +13,9 @@ from stack.registry.spec import API_NAMES
 KINDS = ("inline", "remote")
 PREFIX = "stack-provider-"
 # Words that mean something else where a provider's name stands.
-RESERVED = frozenset(("all", "auto", "default", "inline", "none", "provider", "remote", "stack", "test", *API_NAMES))
+RESERVED = frozenset(
+    ("all", "auto", "default", "inline", "none", "null", "provider", "remote", "stack", "test", *API_NAMES)
+)
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LONGEST = 32
 

@@ -55,4 +55,9 @@ def _offset(lines: list[str], line: int | None, column: int | None) -> int:
 
 
 def _text(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f'"{escaped(value)}"'
+
+
+def escaped(value: str) -> str:
+    """Text of one line as it stands between double quotes, three of them too, in Python and in TOML."""
+    return value.replace("\\", "\\\\").replace('"', '\\"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stack.errors import ConfigError
 from stack.scaffold.naming import Naming
-from stack.scaffold.rows import with_row
+from stack.scaffold.rows import escaped, with_row
 from stack.version import __version__
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ def in_tree(root: Path, naming: Naming, told: Told) -> Files:
     registry = f"{REGISTRY}/{naming.api}.py"
     test = f"tests/unit/providers/{naming.kind}/{naming.api}/{_test_name(root, naming)}"
     return {
-        f"src/{module.replace('.', '/')}.py": _fill(f"{naming.api}_{naming.kind}.py", filled),
+        f"src/{module.replace('.', '/')}.py": _module(naming, filled),
         registry: with_row((root / registry).read_text(encoding="utf-8"), naming.kind, naming.name, told.description),
         test: _fill(f"test_{naming.api}_{naming.kind}.py", filled),
     }
 
 
 def external(naming: Naming, told: Told) -> Files:
-    """Paths below the folder of a package."""
+    """Paths below the folder of a package. Raises: ConfigError."""
     package = naming.package_module
     filled = _values(naming, told) | {"module": f"{package}.provider", "declared_by": package}
     return {
@@ -59,7 +60,7 @@ def external(naming: Naming, told: Told) -> Files:
         "run.yaml": _fill("run.yaml", filled),
         ".github/workflows/check.yml": _fill("check.yml", filled),
         f"src/{package}/__init__.py": _fill("package.py", filled),
-        f"src/{package}/provider.py": _fill(f"{naming.api}_{naming.kind}.py", filled),
+        f"src/{package}/provider.py": _module(naming, filled),
         f"tests/test_{naming.module}.py": _fill(f"test_{naming.api}_{naming.kind}.py", filled),
     }
 
@@ -117,6 +118,25 @@ def _values(naming: Naming, told: Told) -> dict[str, Any]:
     return {"it": naming, **asdict(told), "version": __version__}
 
 
+def _module(naming: Naming, values: Mapping[str, Any]) -> str:
+    """The module that answers. Raises: ConfigError, if its class would be called like something that it uses."""
+    text = _fill(f"{naming.api}_{naming.kind}.py", values)
+    bound = [
+        name
+        for node in ast.parse(text).body
+        for name in ([each.name for each in node.names] if isinstance(node, ast.ImportFrom) else [_name(node)])
+    ]
+    if bound.count(naming.class_name) > 1:
+        raise ConfigError(
+            f"`{naming.name}` would make a class `{naming.class_name}`, which is something else there: choose another"
+        )
+    return text
+
+
+def _name(node: ast.stmt) -> str:
+    return node.name if isinstance(node, ast.ClassDef) else ""
+
+
 def _fill(template: str, values: Mapping[str, Any]) -> str:
     return _environment().get_template(f"{template}.jinja").render(values).rstrip("\n") + "\n"
 
@@ -126,7 +146,7 @@ def _environment() -> SandboxedEnvironment:
     from jinja2 import PackageLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
-    return SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=PackageLoader("stack.scaffold"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -134,3 +154,5 @@ def _environment() -> SandboxedEnvironment:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    environment.filters["escaped"] = escaped
+    return environment

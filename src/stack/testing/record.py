@@ -88,7 +88,8 @@ class Recorder:
             path, mode, identity = provider / f"{_slug(place)}.json", "w", f"{_slug(place)}-{recording.provider}"
         else:
             folder = provider / _slug(recording.endpoint.removeprefix("/v1/"))
-            number = max((int(each.name[:3]) for each in folder.glob("[0-9][0-9][0-9]-*.json")), default=0) + 1
+            numbers = (each.name.partition("-")[0] for each in folder.glob("[0-9]*-*.json"))
+            number = max((int(each) for each in numbers if each.isdecimal()), default=0) + 1
             path, mode, identity = folder / f"{number:03}-{name}.json", "x", f"{name}-{number:03}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open(mode, encoding="utf-8") as file:

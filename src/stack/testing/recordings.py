@@ -118,11 +118,20 @@ def read_recording(path: Path) -> Recording:
 
 
 def read_recordings(source: Path | Iterable[Path]) -> list[Recording]:
-    """All recordings of a folder, in the order of their paths, or of some files. Raises OSError, ValueError."""
+    """All recordings of a folder, in the order of their paths and numbers, or of some files.
+
+    Raises OSError, ValueError.
+    """
     if isinstance(source, Path) and not source.exists():
         raise ValueError(f"there are no recordings in `{source}`, which does not exist")
-    paths = sorted(source.rglob("*.json")) if isinstance(source, Path) and source.is_dir() else source
+    paths = sorted(source.rglob("*.json"), key=_place) if isinstance(source, Path) and source.is_dir() else source
     found = [read_recording(path) for path in ([paths] if isinstance(paths, Path) else paths)]
     if not found:
         raise ValueError(f"there are no recordings in `{source}`")
     return found
+
+
+def _place(path: Path) -> tuple[str, int, str]:
+    """`999-...` comes before `1000-...`."""
+    number = path.name.partition("-")[0]
+    return str(path.parent), int(number) if number.isdecimal() else 0, path.name

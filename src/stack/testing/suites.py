@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from stack.errors import ConfigError, quoted
 from stack.registry.discovery import find_spec
 from stack.testing.inference.making import configured, provider_of, sample
-from stack.testing.outcomes import FILE_VARIABLE, Outcome
+from stack.testing.outcomes import ENDED, FILE_VARIABLE, Outcome
 from stack.testing.target import Target
 
 TOLD = "STACK_CHECKED_PROVIDER"
@@ -87,9 +87,13 @@ def outcomes_of(
         said = {"api": spec.api, "type": spec.provider_type, "module": target.module, "settings": dict(settings)}
         env = {**environ, TOLD: json.dumps(said), FILE_VARIABLE: str(found)}
         done = _pytest(Path(folder), test, env)
-        if not found.is_file():
+        lines = found.read_text(encoding="utf-8").splitlines() if found.is_file() else []
+        outcomes = [Outcome(**json.loads(line)) for line in lines]
+        checks = [each for each in outcomes if each.title != ENDED]
+        if not checks:
             raise ConfigError(f"the suite did not run; it needs pytest, pytest-asyncio and hypothesis:\n{done}")
-        return merged(Outcome(**json.loads(line)) for line in found.read_text(encoding="utf-8").splitlines())
+        early = Outcome(ENDED, "fail", "its interpreter ended in the middle of a check", done)
+        return [*merged(checks), *([] if len(checks) < len(outcomes) else [early])]
 
 
 def _check_facts(api: str, suite: Suite, facts: Mapping[str, Any]) -> None:

@@ -28,6 +28,20 @@ class Wrong(playground.Playground):
 """
 
 
+GONE = """
+import os
+from stack.registry.spec import ProviderSpec
+from stack.providers.inline.vector_io import memory
+
+SPEC = ProviderSpec("vector_io", "inline::gone", "Ends its process.", module="gone_stack")
+Config = memory.Config
+
+class Gone(memory.Memory):
+    async def delete_chunks(self, vector_store_id, chunk_ids):
+        os._exit(0)
+"""
+
+
 @pytest.mark.parametrize("said", ["groq", "remote::groq"])
 def test_a_provider_is_examined_by_name_or_type(stack, said):
     done = stack("provider", "check", said)
@@ -46,6 +60,15 @@ def test_a_module_of_ones_own_is_examined_and_its_failure_shown(stack, tmp_path,
     assert shown.startswith('openai_chat_completion {"model": "not-an-llm", "messages": [{"role": "user"')
     assert '\n-> {"id": "chatcmpl-' in shown
     assert "| chat: usage | fail | `usage` is no object |" in Path("CAPABILITIES.md").read_text()
+
+
+def test_a_suite_that_its_provider_ends_is_no_success(stack, tmp_path, monkeypatch):
+    (tmp_path / "gone_stack.py").write_text(GONE)
+    monkeypatch.syspath_prepend(tmp_path)
+    done = stack("provider", "check", "gone_stack", "--env", f"PYTHONPATH={tmp_path}")
+    sys.modules.pop("gone_stack")
+    assert done.exit_code == 1, done.output
+    assert "the suite ended: its interpreter ended in the middle of a check" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def test_everything_follows_from_the_name():
         ("", "is no name"),
         ("remote", "`remote` is reserved"),
         ("class", "`class` is reserved"),
+        ("null", "`null` is reserved"),
         ("stack-provider-acme", "`acme` is the name"),
         ("remote::acme", "`acme` is the name"),
     ],

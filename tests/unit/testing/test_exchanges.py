@@ -89,6 +89,16 @@ async def test_an_unknown_request_fails_with_what_is_different_in_the_nearest(gr
         player.check()
 
 
+async def test_a_thousandth_recording_is_followed_by_others(groq, tmp_path):
+    with recording(tmp_path):
+        await groq().openai_chat_completion(chat("first"))
+        (first,) = tmp_path.rglob("001-*.json")
+        first.rename(first.with_name(first.name.replace("001", "999")))
+        for _ in range(2):
+            await groq().openai_chat_completion(chat("first"))
+    assert [path.path.name[:4] for path in read_recordings(tmp_path)] == ["999-", "1000", "1001"]
+
+
 async def test_equal_requests_are_answered_in_the_order_of_their_recording(groq, away, tmp_path):
     ask = chat(model="fault-503-then-ok-1")
     with recording(tmp_path):
