@@ -44,7 +44,7 @@ async def test_writes_that_share_a_commit_fail_alone(database, put, texts):
 
 async def test_waiting_writes_share_a_commit(database, put, monkeypatch):
     def hold(connection):
-        connection.set_commit_hook(lambda: commits.append(1))
+        connection.set_commit_hook(lambda: bool(commits.append(1)))
         assert began.wait(60)
 
     monkeypatch.setattr("stack.storage.writer.GROUP_S", 60.0)  # however slow the machine is
