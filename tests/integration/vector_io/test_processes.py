@@ -35,8 +35,8 @@ def serve(tmp_path: Path, upstream: FaultUpstream) -> Iterator[Serve]:
 
 
 def wait_for(client: StackClient, store_id: str, file_id: str, true: Callable[[VectorStoreFile], bool]):
-    """The file once it is so. A minute is what a file may take that a killed process left."""
-    until = time.monotonic() + 60
+    """The file once it is so. A minute is what a file may take that a killed process left, a busy machine another."""
+    until = time.monotonic() + 120
     while not true(file := client.vector_stores.files.retrieve(file_id, vector_store_id=store_id)):
         assert time.monotonic() < until, "nobody went on with the file"
         time.sleep(0.1)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 import apsw
 import pytest
@@ -65,8 +66,8 @@ def stored(name, state_dir):
     return found
 
 
-async def assert_answers(name, state_dir, found):
-    """Whether a new process is ready in time, and finds what is stored by vector and by word."""
+async def answered_in(name, state_dir, found):
+    """How many seconds a new process takes to find what is stored, by vector and by word."""
     began = time.monotonic()
     async with running(name, state_dir) as provider:
         assert await provider.count_chunks("vs") == sum(found.values())
@@ -75,23 +76,25 @@ async def assert_answers(name, state_dir, found):
             [by_vector] = await provider.query_chunks("vs", VectorQuery(asked.embedding, 1))
             [by_word] = await provider.query_chunks("vs", KeywordQuery(each, 1))
             assert (by_vector.chunk.chunk_id, by_word.chunk.content) == (asked.chunk_id, asked.content)
-    assert time.monotonic() - began < BOOT_S
+    return time.monotonic() - began
 
 
 async def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_there(name, tmp_path):
-    told, chance = Told(), random.Random(6)
+    told, chance, took = Told(), random.Random(6), []
     for loop in range(LOOPS):
         size = chance.choice((1, 40, 700))
         process = started(name, tmp_path, f"s{size}loop{loop}", size)
         assert process.stdout.readline() == "ready\n"
+        lines = [process.stdout.readline() for _ in range(loop % 2 * 12)]  # by then three of them are inserted
         time.sleep(chance.uniform(0.005, 0.5))
         process.kill()
-        told.take(process.communicate()[0])
+        told.take("".join(lines) + process.communicate()[0])
         found = stored(name, tmp_path)
         told.assert_kept(found)
         assert all(each.startswith(f"s{count}loop") for each, count in found.items())
-        await assert_answers(name, tmp_path, found)
+        took.append(await answered_in(name, tmp_path, found))
     assert len(told.names["inserted"]) > LOOPS
+    assert median(took) < BOOT_S
 
 
 async def test_a_large_insert_that_is_killed_is_all_there_or_not_at_all(name, tmp_path):
