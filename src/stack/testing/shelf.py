@@ -48,7 +48,9 @@ class Shelf:
         if models is None or not endpoint.startswith(f"{MODELS}/"):
             return None
         wanted = unquote(endpoint.removeprefix(f"{MODELS}/"))
-        for entry in models.body["data"]:
+        # A list of another form than OpenAI's is looked through by whoever reads it, once there is no such model.
+        entries = models.body.get("data") if isinstance(models.body, dict) else None
+        for entry in entries or ():
             if entry["id"] == wanted:
                 return 200, encode(entry)
         return 404, encode(error_body(404, f"there is no model `{wanted}`"))

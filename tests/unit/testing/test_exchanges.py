@@ -10,6 +10,7 @@ from asking import chat
 from stack.apis.context import RequestContext, request_context
 from stack.apis.inference import CompletionRequest, EmbeddingsRequest
 from stack.errors import BadUpstreamReply, RateLimited, StackError
+from stack.testing.exchange import head
 from stack.testing.http import HttpServer
 from stack.testing.play import replaying
 from stack.testing.record import recording, without_secrets
@@ -185,6 +186,20 @@ async def test_a_file_is_plain_json_that_says_what_was_asked_and_answered(groq, 
     assert path.relative_to(tmp_path).parts[:2] == ("groq", "chat-completions")
     assert held["request"]["body"]["vendor_knob"] == [1]
     assert held["response"]["body"]["choices"][0]["message"]["role"] == "assistant"
+
+
+async def test_a_list_in_a_vendors_own_form_tells_its_models_too(provider, tmp_path):
+    body = b'{"models": [{"name": "command", "endpoints": ["chat"]}]}'
+
+    async def answer(connection, _):
+        await connection.send(head(200, {"content-length": len(body)}) + body)
+
+    async with HttpServer(answer) as service:
+        with recording(tmp_path):
+            await provider("cohere", base_url=f"{service.origin}/compatibility/v1", api_key=KEY).list_models()
+    with replaying(tmp_path):
+        cohere = provider("cohere", base_url="http://127.0.0.1:9/compatibility/v1", api_key=KEY)
+        assert (await cohere.check_model_availability("command")).status == "available"
 
 
 async def test_a_provider_that_was_made_before_is_left_alone(groq, tmp_path):
