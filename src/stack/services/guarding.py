@@ -9,7 +9,7 @@ from stack.config.models import ModelEntry
 from stack.config.shields import ShieldUse
 from stack.routing.safety import SafetyRouter
 from stack.routing.shields.checks import Checks, Stage, Use
-from stack.routing.shields.guard import Guard, Guards
+from stack.routing.shields.guard import Guard, Guards, folded
 from stack.routing.shields.trail import Trail
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def guards_of(
             named[entry.model_id] = None
             continue
         named[entry.model_id] = guard(shields.input, shields.output)
-        entering, leaving = behind.setdefault((entry.provider_id, entry.provider_model_id), ([], []))
+        target = folded(entry.provider_id, entry.provider_model_id)
+        entering, leaving = behind.setdefault(target, ([], []))
         entering += [use for use in shields.input if use not in entering]
         leaving += [use for use in shields.output if use not in leaving]
     if not behind:

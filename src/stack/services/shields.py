@@ -77,16 +77,13 @@ class ShieldsService:
             asked.params or {},
         )
         known = {each.shield_id: each for each in self._router.shields()}
-        if (there := known.get(shield.shield_id)) is not None:
-            if there == shield:
-                return there
+        if (there := known.get(shield.shield_id)) is None:
+            await self._router.instance(shield.provider_id).answer().describe_shield(shield)
+            there = await (await self._database()).write(lambda connection: _kept(connection, shield))
+            self._place(there)
+        if there != shield:
             raise Conflict(f"the shield `{shield.shield_id}` exists already, with other settings", param="shield_id")
-        await self._router.instance(shield.provider_id).answer().describe_shield(shield)
-        row = (shield.shield_id, shield.provider_id, shield.provider_shield_id, json.dumps(dict(shield.params)))
-        database = await self._database()
-        await database.write(lambda connection: connection.execute("INSERT INTO shields VALUES (?, ?, ?, ?)", row).get)
-        self._place(shield)
-        return shield
+        return there
 
     async def remove(self, shield_id: str) -> None:
         """Raises: NotFound; Conflict for a shield of run.yaml."""
@@ -132,6 +129,13 @@ class ShieldsService:
             if shield_id not in self._declared:  # run.yaml wins
                 self._place(shield)
         self._version = version
+
+
+def _kept(connection: Connection, shield: Shield) -> Shield:
+    """The shield, or the one of its id that somebody else was first to keep."""
+    row = (shield.shield_id, shield.provider_id, shield.provider_shield_id, json.dumps(dict(shield.params)))
+    connection.execute("INSERT INTO shields VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+    return next(each for each in _rows(connection) if each.shield_id == shield.shield_id)
 
 
 def _rows(connection: Connection) -> list[Shield]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import structlog
 from unit.routing.shields.scripted import Words
@@ -56,6 +58,21 @@ async def test_a_registered_shield_is_there_after_a_restart(process):
     assert await second.shields.start() == []
     assert (await second.shields.find("mine")).params == {"a": [1]}
     assert await second.ids() == ["declared", "mine"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_who_registers_the_same_shield_at_the_same_time_gets_it(processes, process):
+    made = [process() for _ in range(processes)]
+    asked = ShieldRegistration(shield_id="mine", params={"a": [1]})
+    told = await asyncio.gather(*(each.shields.register(asked) for each in made * 2))
+    assert {(shield.shield_id, str(shield.params)) for shield in told} == {("mine", "{'a': [1]}")}
+
+
+async def test_of_two_who_register_a_shield_with_other_settings_one_is_told(process):
+    asked = [ShieldRegistration(shield_id="mine", params={"a": each}) for each in (1, 2)]
+    both = (each.shields.register(one) for each, one in zip((process(), process()), asked, strict=True))
+    told = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in told) == ["Conflict", "Shield"]
 
 
 async def test_processes_see_what_others_register_and_remove(process):

@@ -55,13 +55,13 @@ class Guard:
 class Guards:
     """The guards of models: by the ids that run.yaml gives, and by what stands behind them.
 
-    named: a guard, or None, per registered id. targets: provider id and the provider's own name of a model to its
-    guard, for whoever names the model in another way.
+    named: a guard, or None, per registered id. targets: provider id and the provider's own name of a model, `folded`,
+    to its guard, for whoever names the model in another way.
     """
 
     def __init__(self, named: Mapping[str, Guard | None], targets: Mapping[tuple[str, str], Guard]) -> None:
         self._named = dict(named)
-        self._targets = {_folded(*target): guard for target, guard in targets.items()}
+        self._targets = dict(targets)
 
     def around(self, inner: Inference, model_id: str, provider_id: str, provider_model_id: str) -> Inference:
         """A provider as one of its models may be asked: itself, for one that was registered without shields or never.
@@ -71,11 +71,11 @@ class Guards:
         if model_id in self._named:
             guard = self._named[model_id]
         else:
-            guard = self._targets.get(_folded(provider_id, provider_model_id))
+            guard = self._targets.get(folded(provider_id, provider_model_id))
         return inner if guard is None else Guarded(inner, guard, model_id)
 
 
-def _folded(provider_id: str, name: str) -> tuple[str, str]:
+def folded(provider_id: str, name: str) -> tuple[str, str]:
     """Some upstreams take a name in any case."""
     return provider_id, name.strip().casefold()
 

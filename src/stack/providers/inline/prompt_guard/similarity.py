@@ -8,7 +8,7 @@ import math
 import re
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from operator import mul
 
 from stack.apis.embeddings import EmbeddingsRequest
@@ -40,18 +40,29 @@ class Similarity:
 
     async def findings(self, text: str, categories: Iterable[str]) -> list[Finding]:
         """The sentences that are attacks. Raises: InvalidRequest for too many, ProviderUnavailable, UpstreamError."""
-        sentences = list(_SENTENCE.finditer(text))
-        if len(sentences) > self._max_sentences:
-            message = f"a text has {len(sentences)} sentences, and at most {self._max_sentences} are compared: split it"
+        most = self._max_sentences
+        spans = await asyncio.to_thread(lambda: [each.span() for each in islice(_SENTENCE.finditer(text), most + 1)])
+        if len(spans) > most:
+            message = f"a text has more than {most} sentences, which is the most that are compared: split it"
             raise InvalidRequest(message, param="messages")
         known = await self._exemplars()
+        vectors = await self._embedded([text[start:end] for start, end in spans])
+        # A millisecond for each.
+        return await asyncio.to_thread(self._attacks, spans, vectors, known, list(categories))
+
+    def _attacks(
+        self,
+        spans: Sequence[tuple[int, int]],
+        vectors: Sequence[Vector],
+        known: dict[str, list[Vector]],
+        categories: Sequence[str],
+    ) -> list[Finding]:
         found: list[Finding] = []
-        for place, vector in zip(sentences, await self._embedded([each[0] for each in sentences]), strict=True):
+        for (start, end), vector in zip(spans, vectors, strict=True):
             category, score = max(
                 ((name, _nearest(vector, known[name])) for name in categories), key=lambda each: each[1]
             )
             if score >= self._least and score > _nearest(vector, known["harmless"]):
-                start, end = place.span()
                 found.append(Finding(f"prompt_attack/{category}", min(1.0, score), 0, start, end, None, "similarity"))
         return found
 

@@ -60,7 +60,8 @@ class Search:
     def compiled(self) -> list[Compiled]:
         """The words as one pattern with a group around them, and each pattern."""
         found = [self._compile(pattern, f"patterns[{i}]") for i, pattern in enumerate(self.config.patterns)]
-        if words := [word for word in self.config.words if word.strip()]:
+        # The longest first, since RE2 takes the first that matches: a mask shall cover all of a phrase.
+        if words := sorted(filter(str.strip, self.config.words), key=len, reverse=True):
             blank = rf"\s{{1,{_LONGEST_BLANK}}}"
             listed = "|".join(blank.join(map(re.escape, word.split())) for word in words)
             found.append(self._compile(rf"(?:^|{_APART})({listed})(?:$|{_APART})", "words"))

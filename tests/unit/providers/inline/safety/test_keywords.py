@@ -58,6 +58,11 @@ async def test_words_stand_alone(text, hits):
     assert await found(text, words=["bad", "übel", "зло", "a b", "a b c d"]) == hits
 
 
+async def test_a_phrase_is_found_whole_though_a_word_of_it_is_one_too():
+    words = ["project", "project nightjar", "nightjar"]
+    assert await found("the project  nightjar is", words=words) == ["project  nightjar"]
+
+
 async def test_letters_may_be_told_apart():
     assert await found("Bad bad", words=["bad"], case_sensitive=True) == ["bad"]
 

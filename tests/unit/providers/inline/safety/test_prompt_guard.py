@@ -10,13 +10,16 @@ import json
 
 import pytest
 
+from stack.apis.embeddings import Embedding, EmbeddingsResponse
 from stack.apis.safety import CheckedMessage, Shield
+from stack.apis.wire import Reply
 from stack.errors import ConfigError, InvalidRequest, ProviderUnavailable
 from stack.providers.inline.inference.onnx_embeddings import Config as EmbeddingsConfig
 from stack.providers.inline.inference.onnx_embeddings import OnnxEmbeddings
 from stack.providers.inline.onnx_embeddings import protobuf
 from stack.providers.inline.prompt_guard.exemplars import EXTRACTIONS, HARMLESS, INJECTIONS, JAILBREAKS
 from stack.providers.inline.prompt_guard.rules import RULES
+from stack.providers.inline.prompt_guard.similarity import Similarity
 from stack.providers.inline.safety.prompt_guard import Config, PromptGuard
 from stack.testing.deps import provider_deps
 from stack.testing.safety import SafetyContract
@@ -177,8 +180,24 @@ async def test_an_embedding_model_that_is_missing_is_an_error_and_no_pass(embedd
 
 async def test_more_sentences_than_are_compared_are_refused(embeddings):
     provider = guard(embeddings, embedding_model="all-MiniLM-L6-v2", max_sentences=2)
-    with pytest.raises(InvalidRequest, match="3 sentences"):
+    with pytest.raises(InvalidRequest, match="more than 2 sentences"):
         await provider.run_shield(Shield("mine"), [CheckedMessage("user", "One two three four. " * 3)])
+
+
+async def test_others_are_served_while_sentences_are_compared():
+    class Same:
+        async def openai_embeddings(self, request):
+            told = [Embedding(index=at, embedding=[1.0] * 384) for at in range(len(request.input))]
+            return Reply.of(EmbeddingsResponse(data=told))
+
+    text = "One two three four. " * 500
+    judging = asyncio.ensure_future(Similarity(Same(), "m", 0.5, 1024).findings(text, ["jailbreak"]))
+    served = 0
+    while not judging.done():
+        await asyncio.sleep(0.001)
+        served += 1
+    assert await judging == []
+    assert served > 10
 
 
 async def test_weights_find_an_attack_in_a_later_window(folder):
