@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import httpx2
 import pytest
+from still_open import still_open
 
 from stack.client.blocking import BlockingTransport
 from stack.client.transport import AppTransport
@@ -125,10 +126,11 @@ def test_the_thread_starts_with_the_first_request_and_ends_at_close(loop_threads
 
 
 def test_closing_leaves_no_file_descriptor_behind():
-    before = os.listdir("/proc/self/fd")
+    opened = still_open()
     with client_of(echo) as client:
         client.post("/", content=b"x")
-    assert os.listdir("/proc/self/fd") == before
+        assert opened()
+    assert opened() == set()
 
 
 def test_a_collected_client_takes_its_thread_with_it(loop_threads):

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openai
 import pytest
+from still_open import still_open
 
 from stack import AsyncStackAsLibraryClient, BadConfig, ConfigError, StackAsLibraryClient
 from stack.config.load import load_run_config
@@ -114,9 +113,9 @@ async def test_eight_tasks_start_it_once_and_two_closes_stop_it_once(run_yaml, e
 
 
 def test_nothing_starts_before_the_first_request(run_yaml, events):
-    threads = threading.enumerate()
+    opened = still_open()
     StackAsLibraryClient(run_yaml).close()
-    assert (events, threading.enumerate()) == ([], threads)
+    assert (events, opened()) == ([], set())
 
 
 async def test_initialize_starts_it_early_and_once(run_yaml, events):
@@ -127,19 +126,20 @@ async def test_initialize_starts_it_early_and_once(run_yaml, events):
 
 
 def test_closing_leaves_no_thread_and_no_file_descriptor(run_yaml):
-    before = threading.enumerate(), os.listdir("/proc/self/fd")
+    opened = still_open()
     with StackAsLibraryClient(run_yaml) as client:
         client.chat.completions.create(**ASK)
         next(client.chat.completions.create(**ASK, stream=True))
-    assert (threading.enumerate(), os.listdir("/proc/self/fd")) == before
+        assert opened()
+    assert opened() == set()
 
 
 async def test_the_asynchronous_client_leaves_no_task_thread_or_file_descriptor(run_yaml):
-    before = asyncio.all_tasks(), threading.enumerate(), os.listdir("/proc/self/fd")
+    before, opened = asyncio.all_tasks(), still_open()
     async with AsyncStackAsLibraryClient(run_yaml) as client:
         await client.chat.completions.create(**ASK)
         await anext(stream := await client.chat.completions.create(**ASK, stream=True))
-    assert (asyncio.all_tasks(), threading.enumerate(), os.listdir("/proc/self/fd")) == before
+    assert (asyncio.all_tasks(), opened()) == (before, set())
     await stream.close()
 
 
