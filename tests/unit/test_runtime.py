@@ -17,6 +17,7 @@ from stack.apis.wire import Reply
 from stack.config.models import ModelEntry, ProviderInstance, RunConfig, ServerConfig
 from stack.errors import ConfigError, ProvidersFailed, ProviderUnavailable
 from stack.registry.spec import ProviderSpec
+from stack.routing import routes
 from stack.runtime import Runtime
 
 GOOD = """
@@ -204,9 +205,12 @@ async def test_registered_models_and_allowed_ones_are_routed(provide: Provide):
         assert (await runtime.inference.check_model_availability("a/other")).status == "absent"
 
 
-async def test_a_provider_that_hangs_while_it_lists_delays_neither_start_nor_stop(provide: Provide):
+async def test_a_provider_that_hangs_while_it_lists_delays_neither_start_nor_stop(
+    provide: Provide, monkeypatch: pytest.MonkeyPatch
+):
     hanging = GOOD.replace("        return [Model", "        await asyncio.Event().wait()\n        return [Model")
-    async with asyncio.timeout(1):
+    monkeypatch.setattr(routes, "LISTING_WAIT_S", 3600)
+    async with asyncio.timeout(60):
         async with runtime_of(provide("a", hanging), provide("b")):
             pass
     assert events("b") == ["made", "up", "down"]
