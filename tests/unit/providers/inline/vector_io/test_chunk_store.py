@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import apsw
 import pytest
 
@@ -142,8 +144,8 @@ def test_any_provider_id_has_a_database(provider_id):
 @pytest.mark.parametrize(
     ("text", "expression"),
     [
-        ("red Apple", '"red" OR "apple"'),
-        ('say "hi" AND NOT', '"say" OR "hi" OR "and" OR "not"'),
+        ("red Apple", '"red" OR "Apple"'),
+        ('say "hi" AND NOT', '"say" OR "hi" OR "AND" OR "NOT"'),
         ("red red RED", '"red"'),
         ("snake_case-word", '"snake" OR "case" OR "word"'),
         ("東京 tower", '" 東  京 " OR "tower"'),
@@ -167,3 +169,10 @@ async def test_words_are_found_in_other_forms(provider):
     await provider.insert_chunks("vs", [chunk("a", content="He was running for Über-Café")])
     for text in ("runs", "cafe", "uber"):
         assert ids(await provider.query_chunks("vs", KeywordQuery(text))) == ["a"]
+
+
+@pytest.mark.parametrize("word", ["Straße", "İstanbul", "ﬁle", "ŉ", "résumé", "한국어"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+async def test_a_word_is_found_as_it_stands_however_its_letters_are_put_together(provider, word, form):
+    await provider.insert_chunks("vs", [chunk("a", content=f"before {word} after"), chunk("b", content="brick")])
+    assert ids(await provider.query_chunks("vs", KeywordQuery(normalize(form, word)))) == ["a"]
