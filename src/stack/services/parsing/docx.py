@@ -11,8 +11,8 @@ from stack.services.parsing.tables import TableWriting
 from stack.services.parsing.writing import Writing
 from stack.services.parsing.xml_events import Attributes, Event, attribute, read_events, skipping
 
-# What was moved away, second versions of a drawing for older programs, and pronunciations.
-_SKIPPED = frozenset(("moveFrom", "Fallback", "rt"))
+# What was moved away, how a paragraph was before, second versions of a drawing for older programs, and pronunciations.
+_SKIPPED = frozenset(("moveFrom", "pPrChange", "Fallback", "rt"))
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
 _NOTES = ("footnotes", "endnotes")
 

@@ -68,7 +68,7 @@ def _write_plain(format: str, file: IO[bytes], media_type: str | None, limits: L
     data = file.read(limits.plain_bytes + 1)
     if len(data) > limits.plain_bytes:
         raise invalid(f"the file is larger than {limits.plain_bytes // MIB} MiB: split it into smaller files")
-    text = decode(data, media_type)
+    text = decode(data, media_type, is_html=format == "html")
     if format == "html":
         from stack.services.parsing.html_text import write_html
 

@@ -35,7 +35,6 @@ def test_an_encoding_is_found_without_being_named(mark: bytes, encoding: str):
         ("Привет".encode("cp1251"), "text/plain; charset=windows-1251", "Привет"),
         ("日本語".encode("shift_jis"), 'text/plain; charset="Shift_JIS"', "日本語"),
         ("€".encode("cp1252"), "text/plain;charset=iso-8859-1", "€"),
-        ('<meta charset="koi8-r">Да'.encode("koi8-r"), "text/html", '<meta charset="koi8-r">Да'),
         (
             '<?xml version="1.0" encoding="euc-kr"?>한'.encode("euc-kr"),
             None,
@@ -46,6 +45,12 @@ def test_an_encoding_is_found_without_being_named(mark: bytes, encoding: str):
 )
 def test_a_declared_encoding_is_used(data: bytes, media_type: str | None, text: str):
     assert decode(data, media_type) == text
+
+
+def test_a_page_names_its_encoding_and_a_text_about_pages_does_not():
+    page = '<meta charset="koi8-r">Да'
+    assert decode(page.encode("koi8-r"), "text/html", is_html=True) == page
+    assert decode(page.encode(), "text/markdown") == page
 
 
 @pytest.mark.parametrize(

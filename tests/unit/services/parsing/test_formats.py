@@ -92,6 +92,7 @@ def test_a_pdf_without_readable_text_says_why(name: str, message: str):
             "<w:p><w:moveFrom><w:r><w:t>old</w:t></w:r></w:moveFrom><w:ins><w:r><w:t>new</w:t></w:r></w:ins></w:p>",
             "new",
         ),
+        (paragraph("a", '<w:pPrChange><w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:pPrChange>'), "a"),
         ("<w:p><w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t></w:r></w:p>", "a\tb\nc"),
         ("<w:p><w:r><w:t>in </w:t></w:r><w:hyperlink><w:r><w:t>a link</w:t></w:r></w:hyperlink></w:p>", "in a link"),
         ("<w:p><w:r><w:instrText>PAGE</w:instrText><w:t>field</w:t></w:r></w:p>", "field"),
