@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from integration.wire import connect, head, say
+from integration.cpu import cpu_s
+from integration.wire import PATIENCE_S, connect, head, say
+
+from stack.testing.server_process import ServerProcess
 
 HEALTH = head("/v1/health", "GET")
-PATIENCE_S = 5.0
+LITTLE_S = 1.0  # of CPU time: several times what any of these costs on a slow machine
 LOG_LINE = r"timestamp=\S+ level=\w+ event=[^\n]*"
 
 
@@ -38,7 +40,7 @@ class Heard:
 def provoke(port: int, data: bytes | Iterable[bytes]) -> Heard:
     """Send as much as the server takes and read to the end; a `connection: close` of ours ends what is correct."""
     with connect(port) as connection:
-        connection.settimeout(PATIENCE_S)
+        connection.settimeout(2 * PATIENCE_S)  # longer than a server that is not hasty
         with suppress(OSError):  # the server may refuse before everything is sent
             for part in [data] if isinstance(data, bytes) else data:
                 connection.sendall(part)
@@ -57,12 +59,7 @@ def _heard(connection: socket.socket) -> Heard:
     return Heard(data, closed=True)
 
 
-def seconds_of_health(port: int) -> float:
-    """The best of three: how long the server takes to say that it is well."""
-    return min(_seconds(port) for _ in range(3))
-
-
-def _seconds(port: int) -> float:
-    began = time.perf_counter()
-    assert say(port, HEALTH).status == 200
-    return time.perf_counter() - began
+def worked_s(server: ServerProcess) -> float:
+    """How long the server has worked until it says that it is well."""
+    assert say(server.port, HEALTH).status == 200
+    return cpu_s(server.pid)
