@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from stack.venv import BuildFailed, uv_command
 from stack.version import __version__
 
 WHEELS = "wheels"
+SOURCE_DATE = "1577836800"  # 2020-01-01; ZIP knows no time before 1980
 
 
 def own_requirement() -> str:
@@ -97,7 +99,9 @@ def _built(source: Path, folder: Path, offline: bool) -> Path:
         ]
     if offline:
         command.append("--offline" if uv else "--no-index")
-    done = subprocess.run(command, stdout=2, check=False)  # noqa: S603
+    # A wheel that tells when it was built would be another one each time, and so would the lock.
+    environ = {"SOURCE_DATE_EPOCH": SOURCE_DATE, **os.environ}
+    done = subprocess.run(command, env=environ, stdout=2, check=False)  # noqa: S603
     wheel = next(folder.glob("*.whl"), None)
     if done.returncode or wheel is None:
         hint = "; what builds it is fetched without `--offline`" if offline else ""

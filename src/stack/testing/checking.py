@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stack.errors import ConfigError
+from stack.registry.spec import ProviderSpec
 from stack.testing.inference.checks import examined
 from stack.testing.inference.making import NO_MODELS, live, played, replayed
 from stack.testing.inference.report import dialogue
@@ -52,12 +53,26 @@ class Report:
 def report(target: Target, way: Way) -> Report:
     """Examine one provider. Raises: ConfigError, and what starting the provider raises."""
     spec = target.spec
+    if ignored := _ignored(spec, way):
+        raise ConfigError(ignored)
     if spec.api == "inference":
         return asyncio.run(_inference(target, way))
     if spec.kind == "remote" and not way.live:
         raise ConfigError(f"the suite of `{spec.api}` runs a remote provider against its real engine: say `--live`")
     how = "at its engine" if spec.kind == "remote" else "as it is"
     return Report(target, how, outcomes_of(target, way.settings, way.facts, way.environ))
+
+
+def _ignored(spec: ProviderSpec, way: Way) -> str:
+    """What was said and would be of no use."""
+    if spec.api != "inference":
+        said = way.recording or way.record or way.models != NO_MODELS
+        return f"recordings and models are for inference: leave them out for `{spec.api}`" if said else ""
+    if way.facts:
+        return "the suite of `inference` wants to be told nothing: leave `--tell` out"
+    is_played = spec.kind == "remote" and not (way.live or way.recording)
+    told = "the service that is played has its own models: name others with `--live` or `--recording`"
+    return told if is_played and way.models != NO_MODELS else ""
 
 
 async def _inference(target: Target, way: Way) -> Report:
@@ -75,7 +90,7 @@ def _subject(target: Target, way: Way) -> AbstractAsyncContextManager[Subject]:
         return replayed(target.spec, way.recording, way.settings, target.module, way.models)
     if way.live:
         return live(target.spec, way.settings, target.module, way.environ, way.models)
-    return played(target.spec, way.settings, target.module)
+    return played(target.spec, way.settings, target.module, way.models)
 
 
 def _how(target: Target, way: Way, subject: Subject) -> str:

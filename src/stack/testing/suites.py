@@ -134,7 +134,8 @@ def _pytest(folder: Path, test: Path, env: Mapping[str, str]) -> str:
     # The caller's folder may hold the module that is examined.
     path = os.pathsep.join(filter(None, (os.getcwd(), env.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "pytest", *options, "-p", "stack.testing.outcomes", str(test)]
+    kept = {name: value for name, value in env.items() if name != "PYTEST_ADDOPTS"}  # they may leave checks out
     done = subprocess.run(  # noqa: S603
-        command, env={**env, "PYTHONPATH": path}, cwd=folder, capture_output=True, text=True, check=False
+        command, env={**kept, "PYTHONPATH": path}, cwd=folder, capture_output=True, text=True, check=False
     )
     return (done.stdout + done.stderr)[-2000:]

@@ -9,6 +9,17 @@ from stack.build.origin import as_requirement, own_requirement, requirement_for_
 from stack.errors import ConfigError
 from stack.version import __version__
 
+# Writes the time of the build into the wheel unless it is told another one, as setuptools does.
+BACKEND = """\
+import os, time, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "acme-1-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr(zipfile.ZipInfo("acme.py"), os.environ.get("SOURCE_DATE_EPOCH") or str(time.time_ns()))
+    return name
+"""
+
 
 @pytest.mark.parametrize(
     ("record", "requirement"),
@@ -51,6 +62,17 @@ def test_a_wheel_is_kept_under_a_name_that_follows_from_its_content(tmp_path):
     found = [as_requirement(str(folder / wheel("acme")[0]), tmp_path, offline=True) for folder in (first, second)]
     assert all(each.startswith(f"acme @ {(tmp_path / 'wheels').as_uri()}/") for each in found)
     assert found[0] != found[1]
+
+
+def test_a_folder_gives_the_same_wheel_each_time(tmp_path, monkeypatch):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "backend.py").write_text(BACKEND)
+    told = 'requires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (source / "pyproject.toml").write_text(f'[build-system]\n{told}[project]\nname = "acme"\nversion = "1"\n')
+    found = [as_requirement(str(source), tmp_path, offline=True) for _ in range(2)]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("requirement", ["numpy>=2", "acme @ https://a.example/acme-1-py3-none-any.whl"])

@@ -85,6 +85,30 @@ def test_what_is_no_provider_is_told_without_a_traceback(stack, said, message):
     assert message in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (("groq", "--model", "other"), "the service that is played has its own models"),
+        (("groq", "--tell", "recall=1"), "wants to be told nothing"),
+        (("inline::memory", "--recording", "taken"), "recordings and models are for inference"),
+        (("inline::memory", "--model", "other"), "leave them out for `vector_io`"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(stack, said, message):
+    done = stack("provider", "check", *said)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_options_of_ones_own_pytest_leave_no_check_out(stack, tmp_path, monkeypatch):
+    (tmp_path / "gone_stack.py").write_text(GONE)
+    monkeypatch.syspath_prepend(tmp_path)
+    env = ("--env", f"PYTHONPATH={tmp_path}", "--env", "PYTEST_ADDOPTS=--collect-only")
+    done = stack("provider", "check", "gone_stack", *env)
+    sys.modules.pop("gone_stack")
+    assert " pass " in done.stdout
+
+
 def test_a_value_that_is_no_yaml_is_not_shown(stack):
     done = stack("provider", "check", "groq", "--set", "api_key=@canary")
     assert done.exit_code == 2
@@ -96,8 +120,10 @@ def test_live_answers_are_recorded_and_examined_again_without_the_service(stack)
     with in_thread(PlayedService()) as service:
         env = ("--env", f"GROQ_BASE_URL={service.base_url}", "--env", "GROQ_API_KEY=gsk-canary-0123456789")
         live = stack("provider", "check", "groq", "--live", "--record", "taken", *env)
+        named = stack("provider", "check", "groq", "--live", "--model", "played-chat", *env)
     replayed = stack("provider", "check", "groq", "--recording", "taken")
     assert live.stdout.endswith("remote::groq: 58 passed, 0 failed, 2 not supported\n"), live.output
+    assert named.stdout.endswith("remote::groq: 58 passed, 0 failed, 2 not supported\n"), named.output
     assert replayed.stdout.endswith("remote::groq: 58 passed, 0 failed, 2 not supported\n"), replayed.output
     written = "".join(path.read_text() for path in Path("taken").rglob("*.json"))
     assert "played-embedding" in written

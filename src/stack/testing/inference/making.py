@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,15 @@ async def provider_of(instance: ProviderInstance) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def played(
-    spec: ProviderSpec, settings: Mapping[str, Any] | None = None, module: str | None = None
+    spec: ProviderSpec,
+    settings: Mapping[str, Any] | None = None,
+    module: str | None = None,
+    models: Models = NO_MODELS,
 ) -> AsyncIterator[Subject]:
-    """A provider in front of a service that we play; an inline one as it is. settings: beside those made up."""
+    """A provider in front of a service that we play; an inline one as it is. settings: beside those made up.
+
+    models: of an inline one; the service that we play has its own.
+    """
     async with PlayedService() as service:
         chosen = made_up(spec, service.base_url) | dict(settings or {})
         instance, secrets = configured(spec, chosen, {}, module)
@@ -99,7 +106,7 @@ async def played(
             if spec.kind == "remote":
                 subject.service, subject.models = service, PLAYED
             else:
-                subject.models = await listed_models(subject.provider)
+                subject.models = await models_of(subject.provider, models)
             yield subject
 
 
@@ -138,7 +145,7 @@ async def _before_its_service(
 ) -> AsyncIterator[Subject]:
     async with PlayedService() as service, _led(instance, secrets, service) as subject:
         subject.service = service if subject.detour else None
-        subject.models = await listed_models(subject.provider) if models == NO_MODELS else models
+        subject.models = await models_of(subject.provider, models)
         yield subject
 
 
@@ -161,6 +168,17 @@ async def _led(instance: ProviderInstance, secrets: frozenset[str], service: Pla
 def _key(config: object) -> str:
     key = dict(config).get("api_key") if isinstance(config, BaseModel) else None
     return key.get_secret_value() if isinstance(key, SecretStr) else ""
+
+
+async def models_of(provider: Inference, named: Models) -> Models:
+    """Those that are named, and the first that is listed of each other kind. Raises: ConfigError if there is none."""
+    try:
+        first = await listed_models(provider)
+    except ConfigError:
+        if named == NO_MODELS:
+            raise
+        return named
+    return Models(*(said or listed for said, listed in zip(astuple(named), astuple(first), strict=True)))
 
 
 async def listed_models(provider: Inference) -> Models:
