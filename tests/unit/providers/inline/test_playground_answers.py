@@ -6,8 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+
+from stack.providers.inline.playground.hints import Hints
+from stack.providers.inline.playground.relevance import relevance
+from stack.providers.inline.playground.text import sentences
 
 FRANCE = "The capital of France is Paris. The Seine flows through Paris. Lyon makes silk."
 
@@ -165,3 +170,17 @@ def test_another_process_with_another_hash_seed_gives_the_same_answer(chat):
     }
     assert len(answers) == 1
     assert b'"name":"paint"' in answers.pop()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: sentences("a" + " " * 20_000 + "b"),
+        lambda: relevance(" ".join(f"w{n}" for n in range(4_000)), [f"d{n}" for n in range(4_000)]),
+        lambda: list(map(Hints("three small words " * 200).mentions, map(str, range(20_000)))),
+    ],
+)
+def test_work_does_not_grow_with_the_square_of_what_is_sent(work):
+    began = time.thread_time()
+    work()
+    assert time.thread_time() - began < 2

@@ -110,6 +110,11 @@ async def test_what_makes_no_sense_is_refused(complete, options):
         await complete(**options)
 
 
+async def test_more_continuations_than_fit_are_refused(complete):
+    with pytest.raises(InvalidRequest, match="asks for 2176 continuations: ask for at most 2048 at a time"):
+        await complete(["a"] * 17, n=128)
+
+
 @pytest.mark.parametrize("options", [{"logit_bias": {"1": 1.0}}, {"vendor_knob": 1}])
 async def test_what_cannot_be_honoured_is_refused(complete, options):
     with pytest.raises(UnsupportedParameter, match=next(iter(options))):

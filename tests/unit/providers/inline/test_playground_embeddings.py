@@ -108,6 +108,12 @@ async def test_what_cannot_be_is_refused(vectors, error, options):
         await vectors("Hello", **options)
 
 
+@pytest.mark.parametrize(("count", "dimensions"), [(2_049, 1), (513, 4_096)])
+async def test_more_numbers_than_fit_are_refused(vectors, count, dimensions):
+    with pytest.raises(InvalidRequest, match=f"holds {count} texts: send at most {count - 1} at a time"):
+        await vectors(["a"] * count, dimensions=dimensions)
+
+
 async def test_the_chat_model_does_not_embed(playground):
     with pytest.raises(Unsupported, match="only answers chats and completions"):
         await playground.openai_embeddings(EmbeddingsRequest(model="not-an-llm", input="x"))

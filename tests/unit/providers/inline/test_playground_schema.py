@@ -234,6 +234,15 @@ async def test_a_structured_answer_that_cannot_be_is_refused(text):
     assert refusal.value.param == "response_format.json_schema.schema"
 
 
+@pytest.mark.parametrize(("items", "n"), [(1_000, 1), (100, 8)])
+async def test_a_structured_answer_that_would_be_huge_is_refused(text, items, n):
+    schema = {"type": "array", "minItems": items, "items": {"type": "string", "minLength": 5_000}}
+    with pytest.raises(UnsupportedParameter, match=r"too many steps|ask for fewer"):
+        await text(
+            "Hello", n=n, response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+        )
+
+
 PATTERNS = [
     r"^[A-Z]{3}-\d{4}$",
     r"^\+?[1-9]\d{1,14}$",

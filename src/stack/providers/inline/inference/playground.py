@@ -49,6 +49,8 @@ _DOES = {
 }
 # Larger requests are worked on in a thread: this many bytes take under 5 ms.
 _QUICK_BYTES = 8_000
+_MAX_INPUTS = 2_048  # as OpenAI has it
+_MAX_NUMBERS = 1 << 21  # of all vectors of an answer: each takes 32 bytes while it is written
 # A stream that never waits lets others run after this many chunks.
 _CHUNKS_AT_ONCE = 32
 
@@ -194,9 +196,13 @@ def _embed_all(request: EmbeddingsRequest) -> EmbeddingsResponse:
         raise InvalidRequest(f"`dimensions` is {dimensions}, and must be 1 to {MAX_DIMENSIONS}", param="dimensions")
     if request.encoding_format not in (None, "float", "base64"):
         raise UnsupportedParameter("`encoding_format` must be `float` or `base64`", param="encoding_format")
+    inputs = _inputs(request.input)
+    if len(inputs) > (most := min(_MAX_INPUTS, _MAX_NUMBERS // dimensions)):
+        message = f"`input` holds {len(inputs)} texts: send at most {most} at a time with {dimensions} dimensions"
+        raise InvalidRequest(message, param="input")
     vectors: list[array[float]] = []
     count = 0
-    for item in _inputs(request.input):
+    for item in inputs:
         vectors.append(embed(item, dimensions) if isinstance(item, str) else embed_tokens(item, dimensions))
         count += token_count(item) if isinstance(item, str) else len(item)
     as_text = request.encoding_format == "base64"

@@ -39,6 +39,7 @@ from stack.providers.inline.playground.tools import Call, read_toolbox
 # Hides how long each token is from whoever sees only the sizes of packets.
 _PADDED_LENGTH = 16
 FINGERPRINT = "stack-playground"
+_MAX_STRUCTURED = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +209,18 @@ def _texts(request: ChatCompletionRequest, conversation: Conversation, answer_to
         )
     manner = Manner(request.seed, request.verbosity or "medium")
     if isinstance(shape, JsonSchemaFormat) and shape.json_schema.schema_ is not None:
-        return [_conforming(shape.json_schema.schema_, conversation)] * count
+        return _several(_conforming(shape.json_schema.schema_, conversation), count)
     texts = answer(conversation, manner, count)
     if isinstance(shape, JsonObjectFormat | JsonSchemaFormat):
         return [json.dumps({"answer": text}, ensure_ascii=False) for text in texts]
     return [stretch(text, answer_tokens) for text in texts]
+
+
+def _several(text: str, count: int) -> list[str]:
+    if count * len(text) > _MAX_STRUCTURED:
+        message = f"`n` answers by this schema would take over {_MAX_STRUCTURED} characters: ask for fewer"
+        raise UnsupportedParameter(message, param="n")
+    return [text] * count
 
 
 def _conforming(schema: dict[str, Any], conversation: Conversation) -> str:

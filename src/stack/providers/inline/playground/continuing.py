@@ -8,12 +8,12 @@ from typing import Any
 
 from stack.apis.completions import Completion, CompletionChoice, CompletionLogprobs, CompletionRequest
 from stack.apis.usage import CompletionUsage
-from stack.errors import UnsupportedParameter
+from stack.errors import InvalidRequest, UnsupportedParameter
 from stack.providers.inline.playground.answers import Manner, answer
 from stack.providers.inline.playground.chatting import FINGERPRINT, digest, stretch, usage
 from stack.providers.inline.playground.conversation import Conversation, Turn
 from stack.providers.inline.playground.logprobs import completion_logprobs
-from stack.providers.inline.playground.options import Bounds, check_completion, completion_bounds
+from stack.providers.inline.playground.options import MAX_ANSWERS, Bounds, check_completion, completion_bounds
 from stack.providers.inline.playground.text import token_count, tokens
 
 
@@ -101,6 +101,9 @@ def draft_completion(request: CompletionRequest, created: int, answer_tokens: in
     """
     check_completion(request)
     prompts = _read_prompts(request.prompt)
+    if (count := len(prompts) * (request.n or 1)) > MAX_ANSWERS:
+        message = f"`prompt` asks for {count} continuations: ask for at most {MAX_ANSWERS} at a time"
+        raise InvalidRequest(message, param="prompt")
     bounds = completion_bounds(request)
     continuations = [one for prompt in prompts for one in _continue(prompt, request, bounds, answer_tokens)]
     return TextAnswer(

@@ -61,6 +61,8 @@ class Hints:
         self._prepositional = [word for word in found if word.lower() not in _NOT_NAMES]
         self._words = [word.strip(".,;:!?()[]{}<>\"'") for word in self._searched.split()]
         self._dates = _dates(self._searched)
+        self._in_order = words(self._searched)
+        self._there = frozenset(self._in_order)
 
     def use(self, value: object) -> None:
         """Offer this value last from now on."""
@@ -104,7 +106,9 @@ class Hints:
     def stated_numbers(self, field: str) -> Iterator[float]:
         """Numbers that stand beside the field's name and are not used: `3 adults`, `limit of 5`."""
         if name := _spaced(field):
-            beside = re.compile(rf"\b{name}\b\D{{0,12}}?(-?\d[\d,.]*)|(-?\d[\d,.]*) {name}\b", re.IGNORECASE)
+            beside = re.compile(
+                rf"\b{name}\b\D{{0,12}}?(-?\d[\d,.]{{0,30}})|(-?\d[\d,.]{{0,30}}) {name}\b", re.IGNORECASE
+            )
             for after, before in beside.findall(self._searched):
                 digits = (after or before).rstrip(".,")
                 if _NUMBER.fullmatch(digits) and not self._is_used(number := _as_number(digits)):
@@ -116,9 +120,10 @@ class Hints:
 
     def mentions(self, value: str) -> bool:
         """Whether the text names a value, as words."""
-        wanted = words(value)
-        own = words(self._searched)
-        return bool(wanted) and any(own[i : i + len(wanted)] == wanted for i in range(len(own) - len(wanted) + 1))
+        wanted, own = words(value), self._in_order
+        if not wanted or not self._there.issuperset(wanted):
+            return False
+        return any(own[i : i + len(wanted)] == wanted for i in range(len(own) - len(wanted) + 1))
 
     def _unused_first(self, values: list[_T]) -> Iterator[_T]:
         yield from (value for value in values if not self._is_used(value))

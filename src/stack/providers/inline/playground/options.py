@@ -17,6 +17,7 @@ from stack.errors import InvalidRequest, RequestError, UnsupportedParameter
 from stack.providers.inline.playground.text import before_stop, first_tokens, token_count
 
 MAX_CHOICES = 128
+MAX_ANSWERS = 2_048  # choices of all prompts together
 MAX_TOP_LOGPROBS = 20
 MAX_COMPLETION_LOGPROBS = 5
 COMPLETION_TOKENS = 16

@@ -50,10 +50,14 @@ def relevance(query: str, documents: Sequence[str]) -> list[float]:
     """How well each document speaks of the query, in [0, 1): which of its terms it holds, rare ones counting more."""
     bags = [Counter(terms(document)) for document in documents]
     wanted = dict.fromkeys(terms(query))
-    rarity = {term: _rarity(sum(term in bag for bag in bags), len(bags)) for term in wanted}
+    frequency = Counter(term for bag in bags for term in bag if term in wanted)
+    rarity = {term: _rarity(frequency[term], len(bags)) for term in wanted}
     most = sum(rarity.values()) * (_K1 + 1) or 1.0
     mean = sum(map(len, bags)) / len(bags)
-    held = (sum(rarity[term] * _saturation(bag[term], len(bag), mean) for term in wanted if bag[term]) for bag in bags)
+    held = (
+        sum(rarity[term] * _saturation(count, len(bag), mean) for term, count in bag.items() if term in rarity)
+        for bag in bags
+    )
     return [round(score / most, 6) for score in held]
 
 

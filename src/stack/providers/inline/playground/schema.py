@@ -32,6 +32,8 @@ from stack.providers.inline.playground.schema_merge import CHOICES, merge
 # A schema that refers to itself is filled as shallow as it allows: the first of these depths that succeeds.
 _DEPTHS = (3, 6, 12, 24)
 _STEPS = 20_000
+_CHARACTERS_PER_STEP = 64
+_SEARCH_STEPS = 10  # for a name to be looked for in the text
 _MAX_ITEMS = 1_000
 _MAX_TEXT = 10_000
 _VARIANTS = 1_000
@@ -80,7 +82,7 @@ class _Filler:
             return
         for variant in self._variants(self._flat(schema)):
             for value in self._values(variant, field, depth):
-                self.document.step()
+                self.document.step(1 + len(value) // _CHARACTERS_PER_STEP if isinstance(value, str) else 1)
                 if self.document.valid(value, schema):
                     yield value
 
@@ -243,6 +245,7 @@ class _Filler:
 
     def _is_stated(self, name: str, schema: Schema) -> bool:
         schema = self.document.read(schema)
+        self.document.step(_SEARCH_STEPS)
         listed = schema.get("enum", ()) if isinstance(schema, dict) else ()
         return (
             any(isinstance(value, str) and self.hints.mentions(value) for value in listed)

@@ -10,9 +10,10 @@ from functools import lru_cache
 # Longer runs of letters are cut, which bounds what the caches below hold.
 _WORD = re.compile(r"[^\W_]{1,64}(?:['’][^\W_]{1,16})?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_+|-+")
-# A sentence ends at its sign and a space, but for initials and abbreviations; at an ideographic stop; at a line end.
+# A sentence ends at its sign and a space, but for initials and abbreviations; at an ideographic stop; at a line end,
+# whose spaces are trimmed later: an expression that looks for them takes the square of their number.
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?…])(?<!\b[A-Z]\.)(?<!\n\d\.)(?<!\b(?:Mr|Dr|St|vs|No)\.)(?<!\b(?:Mrs|etc|e\.g|i\.e)\.)\s+|(?<=[。！？])|\s*\n\s*"
+    r"(?<=[.!?…])(?<!\b[A-Z]\.)(?<!\n\d\.)(?<!\b(?:Mr|Dr|St|vs|No)\.)(?<!\b(?:Mrs|etc|e\.g|i\.e)\.)\s+|(?<=[。！？])|\n"
 )
 _BULLET = re.compile(r"^(?:[-*•#>]+|\d+[.)])\s+")
 _TOKEN = re.compile(r"\s*[^\W\u2e80-\U0010ffff]{1,6}|\s*\S|\s+")

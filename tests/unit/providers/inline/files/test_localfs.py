@@ -104,6 +104,16 @@ async def test_a_killed_upload_leaves_a_draft_that_is_swept(sent: int, store: Fi
     assert list((tmp_path / "files").iterdir()) == []
 
 
+async def test_a_draft_whose_writer_died_just_before_the_start_goes_later(store: FileStore, tmp_path: Path):
+    draft = tmp_path / "files" / f".{new_id()}.{'0' * 8}.part"
+    draft.write_bytes(b"x")
+    await started(tmp_path / "files")
+    assert draft.exists()
+    os.utime(draft, (time.time() - 3600,) * 2)
+    await store.list_files()
+    assert not draft.exists()
+
+
 async def test_a_draft_that_is_looked_at_when_it_is_new_is_written_all_the_same(store: FileStore, monkeypatch: Any):
     lock = fcntl.flock
 

@@ -21,11 +21,13 @@ Start = Callable[..., Awaitable[Any]]
 
 
 @asynccontextmanager
-async def running(name: str, folder: Path, **config: Any) -> AsyncIterator[Any]:
+async def running(name: str, folder: Path, provider_id: str = "", **config: Any) -> AsyncIterator[Any]:
     """A provider, started on the state in a folder, as a process of its own would have it."""
     spec = find_spec("vector_io", f"inline::{name}")
     storage = Storage(folder, durability="normal")  # these tests kill nothing
-    provider = load_provider_class(spec)(load_config_class(spec)(**config), provider_deps(name, storage=storage))
+    provider = load_provider_class(spec)(
+        load_config_class(spec)(**config), provider_deps(provider_id or name, storage=storage)
+    )
     await provider.initialize()
     try:
         yield provider

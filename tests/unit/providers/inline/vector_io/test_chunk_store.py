@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unicodedata import normalize
 
 import apsw
 import pytest
 
 from stack.apis.vector_io import KeywordQuery, VectorQuery, VectorStoreSpec
-from stack.errors import StorageBusy, StorageCorrupt, StorageFull
+from stack.errors import ProviderUnavailable, StorageBusy, StorageCorrupt, StorageFull
 from stack.providers.inline.chunk_store.provider import database_name
 from stack.providers.inline.chunk_store.words import MAX_WORDS, match_expression
 from stack.testing.vector_io.reference import chunk, ids, random_chunks, vector
@@ -45,6 +46,20 @@ async def test_processes_see_each_others_changes_at_once(name, provider, start):
         assert len(await other.query_chunks("vs", VectorQuery(vector(1, n, 0), 50))) == 1
         await other.delete_chunks("vs", [f"c{n}"])
         assert await provider.query_chunks("vs", NEAR) == []
+
+
+@pytest.mark.parametrize("include_embeddings", [False, True])
+async def test_a_store_of_another_type_of_provider_is_refused(name, run, include_embeddings):
+    async with run({"faiss": "sqlite-vec"}.get(name, "faiss"), provider_id="vec") as before:
+        await before.create_store(VectorStoreSpec("vs", 3))
+        await before.insert_chunks("vs", [chunk("a")])
+    async with run(name, provider_id="vec") as after:
+        for ask in (
+            after.query_chunks("vs", replace(NEAR, include_embeddings=include_embeddings)),
+            after.delete_store("vs"),
+        ):
+            with pytest.raises(ProviderUnavailable, match="provider_type"):
+                await ask
 
 
 TABLES = ("chunks", "vectors", "attributes", "words_docsize", "removed", "snapshots", "leaving")
