@@ -113,7 +113,8 @@ class Worker:
 
     async def stop(self) -> None:
         """Give back what is not done: others go on with it."""
-        await _cancel([*self._tasks.values(), *([self._loop] if self._loop else [])])
+        await _cancel([self._loop] if self._loop else [])  # who begins work before the work
+        await _cancel([*self._tasks.values()])
 
     def wake(self) -> None:
         """There is more to do."""
@@ -247,8 +248,20 @@ class Worker:
         if await database.read(lambda connection: connection.execute(which, bound).fetchone()) is None:
             return None
         take = _TAKE.format(which) + _RETURNING
-        row = await database.write(lambda connection: connection.execute(take, bound).fetchone())
+        taking = asyncio.ensure_future(database.write(lambda connection: connection.execute(take, bound).fetchone()))
+        try:
+            row = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._untake(taking))
+            raise
         return Job(*row) if row is not None else None
+
+    async def _untake(self, taking: asyncio.Future[Any]) -> None:
+        """Give back what nobody is there to do any more: the lease is written once its writing has begun."""
+        with suppress(StackError):  # the lease runs out by itself
+            if (row := await taking) is not None:
+                job = Job(*row)
+                await self._give_back(job, attempts=job.attempts - 1)
 
     async def _is_owed(self, key: Key) -> bool:
         find = "SELECT 1 FROM jobs WHERE store_id = ? AND file_id = ?"

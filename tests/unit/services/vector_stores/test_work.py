@@ -157,6 +157,33 @@ async def test_a_deletion_that_its_engine_cannot_do_now_is_done_later(open_shelf
     assert (await shelf.search(store, "cats"), await jobs(shelf)) == ([], [])
 
 
+async def test_work_is_given_back_wherever_in_taking_it_the_stop_comes(open_shelf):
+    shelf = await open_shelf(works=False)
+    store = await embedded_by(shelf, "up/fault-hang")
+    await attached(shelf, store)
+    worker = shelf.service._worker
+    for steps in range(0, 400, 8):
+        worker.start()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await worker.stop()
+        assert await jobs(shelf) == [("ingest", 0, 1, -shelf.clock.now)]
+
+
+async def test_a_caller_who_leaves_while_work_is_taken_keeps_it_from_nobody(open_shelf):
+    shelf = await open_shelf(works=False)
+    store = await embedded_by(shelf, "up/fault-hang")
+    file_id = await attached(shelf, store)
+    for steps in range(0, 400, 8):
+        asking = asyncio.create_task(shelf.service._worker.complete(store.id, file_id))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await shelf.service._worker.stop()
+        assert await jobs(shelf) == [("ingest", 0, 1, -shelf.clock.now)]
+
+
 async def test_work_that_is_stopped_before_it_begins_is_given_back(open_shelf):
     shelf = await open_shelf(works=False)
     store = await embedded_by(shelf, "up/ok")
