@@ -31,8 +31,8 @@ RUNS = {
 def fuzz(origin: str, seconds: int, models: str, flags: tuple[str, ...], seed: int | None, folder: Path) -> int:
     """Let schemathesis ask for so long; its exit code: 0 if it finds nothing."""
     command = [str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / "schemathesis.toml")]
-    command += ["run", f"{origin}/openapi.json", "--workers", "1", "--max-time", str(seconds), "--request-timeout", "60"]
-    command += ["--continue-on-failure", "--no-color", "--suppress-health-check", "all"]
+    command += ["run", f"{origin}/openapi.json", "--workers", "1", "--max-time", str(seconds)]
+    command += ["--request-timeout", "60", "--continue-on-failure", "--no-color", "--suppress-health-check", "all"]
     command += [*flags, *(("--seed", str(seed)) if seed is not None else ())]
     env = {**os.environ, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(HERE), "FUZZ_MODELS": models}
     return subprocess.run(command, env=env, cwd=folder, check=False).returncode
