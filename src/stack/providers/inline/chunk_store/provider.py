@@ -7,7 +7,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from stack.apis.vector_checks import check_chunks, check_query, check_same_store, check_store, unknown_store
 from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, ScoredChunk, VectorIO, VectorQuery, VectorStoreSpec
@@ -35,7 +35,12 @@ SWEEP_PAUSE_S = 0.01
 
 
 class ChunkStore(Provider, VectorIO, ABC):
-    """Each call is one read or one transaction of the database, in a thread of its own."""
+    """Each call is one read or one transaction of the database, in a thread of its own.
+
+    has_tables: whether the vectors of each store lie in a table of their own.
+    """
+
+    has_tables: ClassVar[bool]
 
     def __init__(self, config: Any, deps: Deps) -> None:
         super().__init__(config, deps)
@@ -52,6 +57,20 @@ class ChunkStore(Provider, VectorIO, ABC):
     @abstractmethod
     def nearest(self, connection: Connection, store: StoreRow, query: VectorQuery) -> Ranked | None:
         """The rows that are nearest to a query, and pass its filter; None: what the connection sees is too old."""
+
+    def existing(self, connection: Connection, vector_store_id: str) -> StoreRow:
+        """A store by its id. Raises: NotFound; ProviderUnavailable for one whose vectors lie where another type of
+        provider had them.
+        """
+        if (store := schema.read_store(connection, vector_store_id)) is None:
+            raise unknown_store(vector_store_id)
+        if (store.vectors != schema.PLAIN_VECTORS) != self.has_tables:
+            message = (
+                f"vector store `{vector_store_id}` was made when the provider `{self.deps.provider_id}` was of another"
+                " type: give it that `provider_type` again, and this one an id of its own"
+            )
+            raise ProviderUnavailable(message, code="vector_store_unavailable")
+        return store
 
     def set_up(self, connection: Connection) -> None:
         """Prepare a new connection."""
@@ -94,8 +113,8 @@ class ChunkStore(Provider, VectorIO, ABC):
 
     async def delete_store(self, vector_store_id: str) -> None:
         def drop(connection: Connection) -> None:
-            if (existing := schema.read_store(connection, vector_store_id)) is not None:
-                schema.drop_store(connection, existing)
+            if schema.read_store(connection, vector_store_id) is not None:
+                schema.drop_store(connection, self.existing(connection, vector_store_id))
 
         await self.database.write(drop)
         self._sweep_soon()
@@ -107,7 +126,7 @@ class ChunkStore(Provider, VectorIO, ABC):
         from stack.providers.inline.chunk_store.lengths import lengths_of
 
         def insert(connection: Connection) -> None:
-            store = existing_store(connection, vector_store_id)
+            store = self.existing(connection, vector_store_id)
             check_chunks(store.spec, chunks, lengths_of([each.embedding for each in chunks], store.spec.dimension))
             if chunks:
                 rows.insert(connection, store, chunks)
@@ -122,7 +141,7 @@ class ChunkStore(Provider, VectorIO, ABC):
 
     async def get_chunks(self, vector_store_id: str, chunk_ids: Sequence[str]) -> list[EmbeddedChunk]:
         def get(connection: Connection) -> list[EmbeddedChunk]:
-            store = existing_store(connection, vector_store_id)
+            store = self.existing(connection, vector_store_id)
             wanted = rows.rows_of(connection, store, chunk_ids)
             found = rows.read(connection, store, wanted)
             return [found[row] for row in wanted]
@@ -131,12 +150,12 @@ class ChunkStore(Provider, VectorIO, ABC):
 
     async def delete_chunks(self, vector_store_id: str, chunk_ids: Sequence[str]) -> None:
         def delete(connection: Connection) -> None:
-            rows.delete(connection, existing_store(connection, vector_store_id), chunk_ids)
+            rows.delete(connection, self.existing(connection, vector_store_id), chunk_ids)
 
         await self.database.write(delete)
 
     async def count_chunks(self, vector_store_id: str) -> int:
-        return await self.database.read(lambda connection: existing_store(connection, vector_store_id).count)
+        return await self.database.read(lambda connection: self.existing(connection, vector_store_id).count)
 
     def _sweep_soon(self) -> None:
         """Remove what deleted stores left, also those of a process that was killed."""
@@ -159,7 +178,7 @@ class ChunkStore(Provider, VectorIO, ABC):
 
         Raises: NotFound, InvalidRequest.
         """
-        store = existing_store(connection, vector_store_id)
+        store = self.existing(connection, vector_store_id)
         check_query(store.spec, query)
         if isinstance(query, KeywordQuery):
             ranked: Ranked | None = keyword_ranked(connection, store, query)
@@ -174,13 +193,6 @@ def database_name(provider_id: str) -> str:
     if re.fullmatch(r"[a-z0-9_-]{1,64}", name):
         return name
     return f"vector_io_{hashlib.sha256(provider_id.encode()).hexdigest()[:32]}"
-
-
-def existing_store(connection: Connection, vector_store_id: str) -> StoreRow:
-    """A store by its id. Raises: NotFound."""
-    if (store := schema.read_store(connection, vector_store_id)) is None:
-        raise unknown_store(vector_store_id)
-    return store
 
 
 def scored(

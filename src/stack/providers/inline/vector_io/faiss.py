@@ -41,6 +41,7 @@ class Config(ProviderConfig):
 
 class Faiss(ChunkStore):
     config: Config
+    has_tables = False
 
     def __init__(self, config: Config, deps: Deps) -> None:
         super().__init__(config, deps)

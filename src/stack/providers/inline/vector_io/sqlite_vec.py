@@ -39,6 +39,7 @@ class Config(ProviderConfig):
 
 class SqliteVec(ChunkStore):
     config: Config
+    has_tables = True
 
     def set_up(self, connection: Connection) -> None:
         """Load the extension, and leave loading closed to SQL."""
