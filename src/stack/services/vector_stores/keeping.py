@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,5 +182,6 @@ class Keeper:
 def _sweep(folder: Path) -> None:
     """Remove what processes that were killed left of the files they read."""
     for path in folder.glob(".*"):
-        if path.stat().st_mtime < time.time() - SCRATCH_AGE_S:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its reader is done
+            if path.stat().st_mtime < time.time() - SCRATCH_AGE_S:
+                path.unlink()

@@ -58,6 +58,7 @@ class LocalFS(Provider, FileStore):
             await finished(self._folder.remove, file_id)
 
     async def list_files(self) -> list[StoredFile]:
+        await finished(self._folder.sweep)  # whose writer was killed moments before the start
         return await finished(self._folder.files)
 
 

@@ -59,6 +59,10 @@ class Folder:
         """Make the directory, for its owner alone, and take away what killed writers left."""
         with suppress(OSError):  # told by the next line
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Take away what killed writers left a while ago."""
         with self.opened() as directory:
             for name in os.listdir(directory):
                 if _DRAFT.fullmatch(name):
