@@ -92,7 +92,7 @@ def read_lock(path: Path) -> Lock | None:
         inputs = data["tool"]["stack"]["inputs"]
         packages = tuple(map(_package, data["packages"]))
         requires_python = _OLDEST.fullmatch(data["requires-python"])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, LookupError, TypeError):
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError):
         return None
     return Lock(str(inputs), requires_python[0], packages) if requires_python else None
 

@@ -7,6 +7,8 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
+from stack.cli.table import visible
+
 if TYPE_CHECKING:
     from stack.client.ingest import Outcome
     from stack.client.sources import Source
@@ -42,7 +44,8 @@ class Progress:
             self._counts[outcome.result] += 1
             self._chunks += outcome.chunks
             if outcome.result == "failed" or not self._is_terminal:
-                self._say(f"{outcome.result} {outcome.source.key}: {outcome.error or f'chunks: {outcome.chunks}'}")
+                told = f"{outcome.result} {outcome.source.key}: {outcome.error or f'chunks: {outcome.chunks}'}"
+                self._say(visible(told))
             self._draw()
 
     def close(self) -> None:

@@ -23,6 +23,8 @@ class Reach:
             raise click.UsageError("say `--url` or `--config`, not both")
         if assignments and not config:
             raise click.UsageError("`--env` is for the stack of `--config`")
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise click.UsageError("`--api-key` holds a character that no header can carry: copy the key again")
         self.url, self.config, self.api_key, self.assignments = url, config, api_key, assignments
 
     @contextmanager

@@ -63,8 +63,10 @@ async def examine(
         done(findings)
         return findings
 
-    found = await asyncio.gather(*map(one, examinations, packages))
-    await storage.close()
+    try:
+        found = await asyncio.gather(*map(one, examinations, packages))
+    finally:
+        await storage.close()
     return [machine_findings(config.server), *found, *(_off(entry) for entry in entries if not entry.provider_id)]
 
 

@@ -34,6 +34,9 @@ archive = {{ path = "{staging}/wheels/00/stack-9-py3-none-any.whl", hashes = {{ 
 """
 
 
+STRAY = 'requires-python = ">=3.11"\npackages = ["x"]\n[tool.stack]\ninputs = "i"\n'
+
+
 @pytest.fixture
 def made(tmp_path):
     """`made(url)`: the lock of four packages, the first one found at `url`."""
@@ -114,7 +117,7 @@ def test_a_lock_for_no_python_that_we_would_name_is_none(made, tmp_path, python)
     assert read_lock(tmp_path / LOCK) is None
 
 
-@pytest.mark.parametrize("text", ["", "not toml", 'lock-version = "1.0"\n', "\xff"])
+@pytest.mark.parametrize("text", ["", "not toml", 'lock-version = "1.0"\n', "\xff", STRAY])
 def test_what_is_no_lock_of_ours_is_none(tmp_path, text):
     (tmp_path / LOCK).write_bytes(text.encode("latin-1"))
     assert read_lock(tmp_path / LOCK) is None

@@ -64,3 +64,7 @@ def test_list_providers_of_an_unknown_api_names_the_nearest(stack):
 
 def test_tables_are_aligned_and_empty_cells_are_seen():
     assert table(("A", "LONGER"), [("one", "x"), ("", "y")]) == "A    LONGER\none  x\n-    y"
+
+
+def test_what_others_wrote_cannot_command_a_terminal():
+    assert table(("A",), [("one\x1b[2J\ntwo",)]) == "A\none [2J two"

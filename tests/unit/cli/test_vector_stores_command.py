@@ -93,6 +93,14 @@ def test_a_store_that_is_not_there_is_named(stores, name):
     assert (ended.exit_code, f"there is no vector store `{name}`" in ended.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("key", ["k\u00e9y", "key\n"])
+def test_a_key_that_no_header_can_carry_is_told_without_it(stack, key):
+    ended = stack("vector-stores", "list", "--api-key", key)
+    assert ended.exit_code == 2
+    assert "copy the key again" in ended.stderr
+    assert key not in ended.stderr
+
+
 def test_a_stack_that_does_not_answer_is_named(stack, tmp_path):
     url = f"http://127.0.0.1:{free_port()}"
     ended = stack("vector-stores", "list", "--url", url)
