@@ -19,6 +19,7 @@ OnConnect = Callable[["Connection"], None]
 
 BUSY_TIMEOUT_S = 5.0
 POLL_S = 0.001
+LEAST_TRIES = 100  # a machine that stood still for the whole time has not waited
 # After a large transaction the WAL is cut to this, or it would keep the size of the largest one ever.
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 CHECKPOINT_PAGES = 4_000  # 16 MB: a page that changes with every insert reaches the file once for many
@@ -40,7 +41,7 @@ class Patience:
         now = time.monotonic()
         if not tries:
             self._until = now + self._wait_s
-        if now >= self._until:
+        if now >= self._until and (tries >= LEAST_TRIES or self._wait_s <= 0):
             return False
         time.sleep(POLL_S)
         return True

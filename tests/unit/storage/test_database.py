@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import apsw
 import pytest
 
 from stack.errors import NotFound, StorageBusy, StorageError
 from stack.storage import Storage
-from stack.storage.opening import Opener
+from stack.storage.opening import LEAST_TRIES, Opener, Patience
 
 COUNT_FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
@@ -180,6 +181,14 @@ async def test_a_lock_of_another_is_waited_for_and_then_told(database, put, text
     assert await database.read(texts) == []
     other.close()
     await database.write(put("a"))
+
+
+def test_a_machine_that_stood_still_has_not_waited_for_a_lock(monkeypatch):
+    patience, late = Patience(5.0), time.monotonic() + 60
+    assert patience(0)
+    monkeypatch.setattr("stack.storage.opening.time", SimpleNamespace(monotonic=lambda: late, sleep=time.sleep))
+    assert patience(1)
+    assert not patience(LEAST_TRIES)
 
 
 async def test_a_lock_that_is_given_back_in_time_is_only_waited_for(database, put, texts):
