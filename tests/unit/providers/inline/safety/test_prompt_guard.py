@@ -7,6 +7,7 @@ import base64
 import codecs
 import contextlib
 import json
+import time
 
 import pytest
 
@@ -111,6 +112,8 @@ async def embeddings():
         ("rot13", codecs.encode(ATTACK, "rot13")),
         ("base64", base64.b64encode(ATTACK.encode()).decode()),
         ("base64", base64.urlsafe_b64encode(ATTACK.encode()).decode().rstrip("=")),
+        ("base64", base64.b64encode(ATTACK.encode()).decode().rstrip("=") + "QQ"),
+        ("base64", "x" + base64.b64encode(f"{ATTACK}, all of é".encode()).decode().rstrip("=")[:-1]),
         ("hex", ATTACK.encode().hex()),
         ("tags", "".join(chr(0xE0000 + ord(char)) for char in ATTACK)),
     ],
@@ -163,6 +166,13 @@ async def test_text_made_to_be_slow_takes_no_time(piece):
             await findings(piece * (400_000 // len(piece)))
 
 
+@pytest.mark.parametrize("lead", [0, 1, 2, 3])
+async def test_an_attack_is_found_far_within_what_is_encoded(lead):
+    said = "nice words, " * 4_000 + ATTACK + ", nice words" * 2_000
+    found = await findings("? "[:1] * lead + base64.b64encode(said.encode()).decode())
+    assert {each.provider_code for each in found} == {"ignore_instructions:base64"}
+
+
 async def test_other_words_for_an_attack_are_found_by_meaning(embeddings):
     assert await findings(OTHER_WORDS) == ()
     provider = guard(embeddings, embedding_model="all-MiniLM-L6-v2")
@@ -190,14 +200,15 @@ async def test_others_are_served_while_sentences_are_compared():
             told = [Embedding(index=at, embedding=[1.0] * 384) for at in range(len(request.input))]
             return Reply.of(EmbeddingsResponse(data=told))
 
-    text = "One two three four. " * 500
+    text = "One two three four. " * 1000
     judging = asyncio.ensure_future(Similarity(Same(), "m", 0.5, 1024).findings(text, ["jailbreak"]))
-    served = 0
+    computed = [0.0]  # between two turns of the loop, by the processor's time: a busy machine adds nothing to it
     while not judging.done():
+        before = time.process_time()
         await asyncio.sleep(0.001)
-        served += 1
+        computed.append(time.process_time() - before)
     assert await judging == []
-    assert served > 10
+    assert max(computed) < sum(computed) / 2
 
 
 async def test_weights_find_an_attack_in_a_later_window(folder):
