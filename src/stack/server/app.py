@@ -198,6 +198,10 @@ class App:
             self._announce()
         except StackError as error:
             self.refusal = error
+        except Exception:
+            log.exception("the stack did not start")
+            self.refusal = internal_error()
+        if self.refusal is not None:
             self.stop_soon()
         self._readiness.started.set()  # who waits is answered in either case
 

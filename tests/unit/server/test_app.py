@@ -324,6 +324,18 @@ async def test_requests_wait_for_the_start(starting: Stack):
     assert (await ready(starting)).status_code == 200
 
 
+class Broken(Runtime):
+    """Has a bug in its start."""
+
+    async def start(self, *, strict: bool = False) -> None:
+        raise KeyError("bug")
+
+
+async def test_a_start_that_breaks_ends_the_server_instead_of_waiting_for_ever(upstream: FaultUpstream):
+    stack = Stack(upstream.base_url, "{}", Broken)
+    assert await lifespan(stack, strict=True) == ["lifespan.startup.failed"]
+
+
 async def lifespan(stack: Stack, strict: bool) -> list[str]:
     app = create_app(stack.runtime, strict=strict)
     told: list[str] = []
