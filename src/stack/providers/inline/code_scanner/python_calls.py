@@ -42,6 +42,24 @@ def from_caller(node: ast.expr) -> bool:
     return any(isinstance(each, ast.Name) and each.id in _CALLER for each in ast.walk(node))
 
 
+def mentions(node: ast.AST, word: str) -> bool:
+    """Whether a word is in a name or a text of an expression, however deep that is."""
+    return any(word in said for each in ast.walk(node) for said in _said(each))
+
+
+def _said(node: ast.AST) -> tuple[str, ...]:
+    match node:
+        case ast.Name():
+            return (node.id,)
+        case ast.Attribute():
+            return (node.attr,)
+        case ast.Constant(value=str(text)):
+            return (text,)
+        case ast.keyword(arg=str(name)):
+            return (name,)
+    return ()
+
+
 def names_secret(node: ast.AST) -> bool:
     """Whether a name in an expression or a statement speaks of a secret."""
     return any(
@@ -74,14 +92,14 @@ def _shell(call: ast.Call) -> bool:
 
 def _unsafe_yaml(call: ast.Call) -> bool:
     loader = keyword(call, "Loader") or (call.args[1] if len(call.args) > 1 else None)
-    return loader is None or "Safe" not in ast.dump(loader)
+    return loader is None or not mentions(loader, "Safe")
 
 
 def _unverified(call: ast.Call) -> bool:
     options = keyword(call, "options")
     return is_value(keyword(call, "verify"), False) or (
         isinstance(options, ast.Dict)
-        and any(is_value(value, False) and "verify_signature" in ast.dump(key or value)
+        and any(is_value(value, False) and mentions(key or value, "verify_signature")
                 for key, value in zip(options.keys, options.values, strict=True))
     )  # fmt: skip
 
@@ -121,7 +139,7 @@ CALLS: dict[str, tuple[str, Test]] = {
     "ssl._create_unverified_context": ("no_tls_verification", _always),
     "aiohttp.TCPConnector": ("no_tls_verification", lambda call: any(is_value(keyword(call, name), False)
                                                                        for name in ("ssl", "verify_ssl"))),
-    ".set_missing_host_key_policy": ("no_tls_verification", lambda call: "AutoAddPolicy" in ast.dump(call)),
+    ".set_missing_host_key_policy": ("no_tls_verification", lambda call: mentions(call, "AutoAddPolicy")),
     **{f".{name}": ("sql_injection", _given(built_sql)) for name in (
         "execute", "executemany", "executescript", "fetch", "fetchrow", "fetchval", "raw", "read_sql", "query")},
     ".extractall": ("path_traversal", lambda call: not (keyword(call, "filter") or keyword(call, "members"))),
@@ -140,7 +158,7 @@ CALLS: dict[str, tuple[str, Test]] = {
     "lxml.etree.XMLParser": ("xml_entities", _is("resolve_entities", True)),
     "Crypto.Cipher.DES.new": ("broken_cipher", _always),
     "Crypto.Cipher.ARC4.new": ("broken_cipher", _always),
-    "Crypto.Cipher.AES.new": ("broken_cipher", lambda call: "MODE_ECB" in ast.dump(call)),
+    "Crypto.Cipher.AES.new": ("broken_cipher", lambda call: mentions(call, "MODE_ECB")),
     ".run": ("debug_server", _is("debug", True)),
 }  # fmt: skip
 

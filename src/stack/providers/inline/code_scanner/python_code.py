@@ -14,6 +14,7 @@ from stack.providers.inline.code_scanner.python_calls import (
     SECRET_NAME,
     built_sql,
     is_value,
+    mentions,
     names_secret,
 )
 from stack.providers.inline.code_scanner.weaknesses import Weakness
@@ -116,7 +117,7 @@ class _Reader:
             for rule in (CALLS.get(name), FETCHES.get(name)):
                 if rule is not None and rule[1](call):
                     return rule[0]
-        if full in _HASHES and any(names_secret(each) and "token" not in ast.dump(each) for each in call.args):
+        if full in _HASHES and any(names_secret(each) and not mentions(each, "token") for each in call.args):
             return "weak_password_hash"
         executes = isinstance(call.func, ast.Attribute) and call.func.attr.startswith("execute")
         if executes and call.args and isinstance(call.args[0], ast.Name) and call.args[0].id in self._sql:

@@ -37,7 +37,9 @@ class RuleDetector:
             for reading in readings(view):
                 budget.spend()
                 for name, category, score, (start, end) in self._read(reading, budget):
-                    inside = begin <= start + first < begin + _PIECE
+                    # What is encoded may be longer than a piece, and go on from the one before.
+                    goes_on = start == 0 < first and end + first > begin
+                    inside = begin <= start + first < begin + _PIECE or goes_on
                     if inside and not any(low < end and start < high for low, high in taken):
                         taken.append((start, end))
                         yield Finding(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import re
 import unicodedata
@@ -120,10 +119,17 @@ def _decoded(text: str) -> Iterator[Reading]:
 
 def _from_base64(part: str) -> str:
     bare = part.rstrip("=").replace("-", "+").replace("_", "/")
+    # One that was cut, or touches a letter that is no part of it, may begin and end anywhere.
+    return next(filter(None, (_from_aligned(bare[skip:]) for skip in range(4))), "")
+
+
+def _from_aligned(bare: str) -> str:
+    whole = bare[: len(bare) - (len(bare) % 4 == 1)]
+    data = base64.b64decode(whole + "=" * (-len(whole) % 4))
     try:
-        return base64.b64decode(bare + "=" * (-len(bare) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+        return data.decode()
+    except UnicodeDecodeError as error:
+        return data[: error.start].decode() if len(data) - error.start < 4 else ""
 
 
 def _from_hex(part: str) -> str:

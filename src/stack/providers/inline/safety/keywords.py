@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from re2 import _Regexp as Compiled
 
 MAX_FINDINGS = 500  # in one message; with more, all of it is objected to, so that time stays bounded
-_QUICK_CHARS = 20_000  # searched in less than a few milliseconds
+_QUICK_CHARS = 20_000  # searched for few patterns in less than a few milliseconds
+_QUICK_SEARCH = 1_000_000  # characters times patterns, as well
 _PATTERN_BYTES = 4 * 1024 * 1024  # memory that one pattern may take
 _LONGEST_BLANK = 5  # between the words of a phrase
 _LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")  # no UTF-8 for them
@@ -135,17 +136,18 @@ class Keywords(Provider, Safety):
         await self.describe_shield(Shield(self.deps.provider_id))
 
     async def describe_shield(self, shield: Shield) -> ShieldTraits:
-        return self._search(shield).traits
+        return (await self._search(shield)).traits
 
     async def run_shield(self, shield: Shield, messages: Sequence[CheckedMessage]) -> ShieldReport:
-        search = self._search(shield)
-        if sum(len(message.text) for message in messages) <= _QUICK_CHARS:
+        search = await self._search(shield)
+        chars = sum(len(message.text) for message in messages)
+        if chars <= _QUICK_CHARS and chars * len(search.compiled) <= _QUICK_SEARCH:
             findings = _found(search, messages)
         else:
             findings = await asyncio.to_thread(_found, search, messages)
         return ShieldReport(findings, user_message="This is not allowed here." if findings else "")
 
-    def _search(self, shield: Shield) -> Search:
+    async def _search(self, shield: Shield) -> Search:
         """The search of a shield, whose `params` stand in place of the provider's own settings."""
         params, search = self._searches.get(shield.shield_id, (None, None))
         if search is None or params != shield.params:
@@ -154,6 +156,7 @@ class Keywords(Provider, Safety):
             except ValidationError as error:
                 raise invalid_request(error) from None
             search = Search(config)
+            await asyncio.to_thread(lambda: search.compiled)
             self._searches[shield.shield_id] = shield.params, search
         return search
 

@@ -161,5 +161,11 @@ async def test_code_made_to_be_slow_or_to_crash_a_parser_does_neither(piece):
         await report_of("```python\neval(a)\n" + piece * (200_000 // len(piece)))
 
 
+@pytest.mark.parametrize("call", ["yaml.load(x, {})", "jwt.decode(x, options={{'verify_signature': {}}})"])
+async def test_an_expression_may_be_deep(call):
+    deep = call.format("+".join(["1"] * 1_500))
+    assert set(await found(f"{deep}\nx = eval(input())")) >= {"code_injection"}
+
+
 def test_every_rule_has_a_number_of_cwe():
     assert {name for name, _ in CALLS.values()} | {rule.name for rule in LINE_RULES} <= CWE.keys()

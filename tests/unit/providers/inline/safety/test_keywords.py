@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from stack.apis.safety import CheckedMessage, Shield
+from stack.apis.safety import CheckedMessage, ModerationRequest, Shield
 from stack.errors import InvalidRequest
 from stack.providers.inline.safety.keywords import MAX_FINDINGS, Config, Keywords
 from stack.testing.deps import provider_deps
@@ -61,6 +61,26 @@ async def test_words_stand_alone(text, hits):
 async def test_a_phrase_is_found_whole_though_a_word_of_it_is_one_too():
     words = ["project", "project nightjar", "nightjar"]
     assert await found("the project  nightjar is", words=words) == ["project  nightjar"]
+
+
+@pytest.mark.parametrize("settings", [{"words": ["bomb"]}, {"patterns": [f"b{i}omb" for i in range(1_000)]}])
+async def test_others_are_served_while_many_texts_are_judged(settings):
+    request = ModerationRequest(input=["x" * 1_500] * 100)
+    judging = asyncio.ensure_future(keywords(**settings).run_moderation(Shield("mine"), request))
+    served = 0
+    while not judging.done():
+        await asyncio.sleep(0)
+        served += 1
+    assert served >= len((await judging).results)
+
+
+async def test_many_patterns_are_searched_for_in_a_thread():
+    guard = keywords(patterns=[f"b{i}omb" for i in range(1_000)])
+    judging = asyncio.ensure_future(guard.run_shield(Shield("mine"), [CheckedMessage("user", "x" * 10_000)]))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not judging.done()
+    assert (await judging).findings == ()
 
 
 async def test_letters_may_be_told_apart():
