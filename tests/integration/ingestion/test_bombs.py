@@ -13,7 +13,7 @@ from stack.errors import ParseFailed
 from stack.services.parsing import Limits, ParsedDocument, parse
 
 MOST_GROWTH = 100 * 1024  # KiB
-LIMITS = Limits(cpu_s=20, wall_s=40)
+LIMITS = Limits(cpu_s=20, wall_s=600)  # it yields to all others: on a busy machine seconds of work take minutes
 
 
 async def parsed(folder: Path, name: str, content: bytes) -> ParsedDocument:

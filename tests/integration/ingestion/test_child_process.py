@@ -53,9 +53,9 @@ async def begun(task: asyncio.Task[object]) -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        (Limits(cpu_s=1), "more time or memory"),
+        (Limits(cpu_s=1, wall_s=600), "more time or memory"),
         (Limits(wall_s=0.5), "longer than 0.5 seconds"),
-        (Limits(memory_bytes=96 * 1024 * 1024), "more than 96 MiB of memory"),
+        (Limits(memory_bytes=96 * 1024 * 1024, wall_s=600), "more than 96 MiB of memory"),
         (Limits(plain_bytes=1024 * 1024), "larger than 1 MiB"),
     ],
 )
