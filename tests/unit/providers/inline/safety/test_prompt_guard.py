@@ -169,7 +169,7 @@ async def test_text_made_to_be_slow_takes_no_time(piece):
 @pytest.mark.parametrize("lead", [0, 1, 2, 3])
 async def test_an_attack_is_found_far_within_what_is_encoded(lead):
     said = "nice words, " * 4_000 + ATTACK + ", nice words" * 2_000
-    found = await findings("? "[:1] * lead + base64.b64encode(said.encode()).decode())
+    found = await findings("?" * lead + base64.b64encode(said.encode()).decode())
     assert {each.provider_code for each in found} == {"ignore_instructions:base64"}
 
 
