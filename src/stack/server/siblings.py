@@ -73,7 +73,7 @@ class Siblings:
         lived_s = time.monotonic() - self._born.pop(process)
         if self._last_word is not None:
             return
-        if process.exitcode == REFUSED:
+        if process.exitcode == REFUSED and self._reports.poll():
             self._refusal = self._reports.recv()
             self._end()
             return
