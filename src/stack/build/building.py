@@ -151,6 +151,8 @@ def _write_texts(plan: Plan) -> Iterator[Path]:
         for name, text in container_files(plan.blueprint.template, plan.lock).items():
             path = plan.folder / name
             path.parent.mkdir(exist_ok=True)
+            if path.parent == plan.folder and path.is_file() and path.read_bytes() != text.encode():
+                yield path.rename(path.with_name(f"{name}.old"))  # somebody may have edited it
             path.write_text(text, encoding="utf-8")
             yield path
 

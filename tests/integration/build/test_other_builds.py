@@ -80,6 +80,16 @@ def test_a_container_is_a_folder_of_files_and_no_environment(container):
     assert yaml.safe_load((container / "build.yaml").read_text())["image_type"] == "container"
 
 
+def test_an_edited_containerfile_is_set_aside(stack, container):
+    made = (container / "Containerfile").read_text()
+    (container / "Containerfile").write_text(f"{made}# mine\n")
+    ended = stack("build", "--config", "made/build.yaml", "--image-type", "container", "--output-dir", "image")
+    assert "wrote `image/Containerfile.old`" in ended.stderr
+    assert (container / "Containerfile.old").read_text() == f"{made}# mine\n"
+    assert (container / "Containerfile").read_text() == made
+    assert [path.name for path in container.rglob("*.old")] == ["Containerfile.old"]
+
+
 def test_the_first_stage_of_the_containerfile_installs_the_lock(container, tmp_path):
     stage = (container / "Containerfile").read_text().partition("\n\nFROM ")[0]
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
