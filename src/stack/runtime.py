@@ -122,6 +122,7 @@ class Runtime:
             return
         bound = log.bind(provider=instance.provider_id)
         limit_s = self.config.server.provider_start_timeout_s
+        limit = asyncio.timeout(limit_s)
         try:
             deps = Deps(
                 provider_id=instance.provider_id,
@@ -131,7 +132,7 @@ class Runtime:
                 storage=self.storage,
                 log=bound,
             )
-            async with asyncio.timeout(limit_s):
+            async with limit:
                 instance.provider = await start_provider(instance.spec, instance.config, deps)
         except SchemaTooNew as error:
             self.refusal = error
@@ -139,12 +140,13 @@ class Runtime:
         except StackError as error:
             instance.fail(self._redact(error.message))
             bound.error("provider failed", reason=instance.reason)
-        except TimeoutError:
-            instance.fail(f"it did not start within {limit_s:g} seconds")
-            bound.error("provider failed", reason=instance.reason)
         except (Exception, SystemExit) as error:  # a provider's own code must not end the others
-            instance.fail(self._redact(f"{type(error).__name__} while it started: {error}"))
-            bound.error("provider failed", exc_info=True)
+            if limit.expired():
+                instance.fail(f"it did not start within {limit_s:g} seconds")
+                bound.error("provider failed", reason=instance.reason)
+            else:
+                instance.fail(self._redact(f"{type(error).__name__} while it started: {error}"))
+                bound.error("provider failed", exc_info=True)
 
     async def stop(self) -> None:
         """Stop every provider that was started; a failing one does not keep the others up."""

@@ -101,6 +101,7 @@ FAILURES = {
     "no class": ("", "exactly one class"),
     "the constructor": (GOOD.replace('events.append("made")', "1 / 0"), "ZeroDivisionError while it started"),
     "the start": (GOOD.replace('events.append("up")', "raise OSError('disk')"), "OSError while it started: disk"),
+    "a wait of its own": (GOOD.replace('events.append("up")', "raise TimeoutError('slow')"), "TimeoutError .*: slow"),
     "a missing method": (GOOD + "Good.openai_embeddings = None\n", "openai_embeddings"),
     "a method that is not async": (GOOD.replace("async def list_models", "def list_models"), "must be an `async def`"),
     "a factory that raises": (FACTORY.format("async def") + "    raise OSError\nGood = None\n", "TypeError"),
