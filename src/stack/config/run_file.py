@@ -212,11 +212,23 @@ class RunFileReader:
             return
         if (default := self._source.word(section.get("default_provider_id"))) and default.text:
             self._check_provider(default, "vector_stores.default_provider_id", VECTORS_API, "the default")
+        self._check_chosen_models(section)
         for store, path in self._source.sections(section.get("stores"), "vector_stores.stores"):
             if store_id := self._source.word(store.get("vector_store_id")):
                 self._check_first("vector_stores", store_id, f"{path}.vector_store_id")
             if (provider_id := self._source.word(store.get("provider_id"))) and provider_id.text:
                 self._check_provider(provider_id, f"{path}.provider_id", VECTORS_API, "the store")
+
+    def _check_chosen_models(self, section: Section) -> None:
+        """Models by a provider that is nowhere in the file; one that is off is missed by those alone who ask for it."""
+        rewriter = section.get("rewrite_query_params")
+        chosen = {f"default_{kind}_model": section.get(f"default_{kind}_model") for kind in ("embedding", "reranker")}
+        if isinstance(rewriter, Section):
+            chosen["rewrite_query_params.model"] = rewriter.get("model")
+        for name, node in chosen.items():
+            word = self._source.word(node.get("provider_id")) if isinstance(node, Section) else None
+            if word and word.text and word.text not in self._off:
+                self._check_provider(word, f"vector_stores.{name}.provider_id", MODELS_API, "the model")
 
     def _ids(self, kind: str) -> list[str]:
         """The ids met so far: of the providers of an API, of models, of shields."""

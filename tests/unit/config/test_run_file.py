@@ -123,6 +123,14 @@ def test_a_model_that_cannot_be_served(problems, entry: str, message: str):
             "vector_stores.stores[0].provider_id: no provider `pg`: none is switched on",
         ),
         (
+            "vector_stores: {default_embedding_model: {provider_id: opnai, model_id: a}}\nproviders: {}",
+            "vector_stores.default_embedding_model.provider_id: no provider `opnai`: none is switched on",
+        ),
+        (
+            "vector_stores: {rewrite_query_params: {model: {provider_id: opnai, model_id: a}}}\nproviders: {}",
+            "vector_stores.rewrite_query_params.model.provider_id: no provider `opnai`: none is switched on",
+        ),
+        (
             "vector_stores: {file_ingestion_params: {default_chunk_size_tokens: 200}}\nproviders: {}",
             "`default_chunk_overlap_tokens` is more than half of `default_chunk_size_tokens`",
         ),
@@ -205,3 +213,14 @@ def test_every_secret_of_a_configuration_is_known():
     entry = f"provider_id: a, {ACME}, config: {{key: '${{env.KEY}}', name: '${{env.NAME}}'}}"
     text = with_providers(entry, f"provider_id: b, {ACME}", rest=f"server: {{auth: {{api_keys: [{KEY}]}}}}")
     assert secret_values(load(text, KEY="sk-1", NAME="me")) == {"sk-1", KEY}
+
+
+def test_a_chosen_model_of_a_provider_that_is_off_keeps_nobody_from_serving():
+    text = """\
+providers:
+  inference: [{provider_id: "${env.NOT_SET:+openai}", provider_type: remote::openai}]
+vector_stores: {default_embedding_model: {provider_id: openai, model_id: small}}
+"""
+    chosen = parse_run_config(text, "f", {}).vector_stores.default_embedding_model
+    assert chosen
+    assert chosen.provider_id == "openai"
