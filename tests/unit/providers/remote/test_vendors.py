@@ -10,7 +10,7 @@ import pytest
 from asking import chat
 
 from stack.apis.inference import EmbeddingsRequest
-from stack.errors import InvalidRequest
+from stack.errors import InvalidRequest, NotFound
 from stack.registry.discovery import find_spec, load_config_class
 from stack.testing.upstream import FaultUpstream
 
@@ -79,6 +79,15 @@ async def test_azure_is_asked_on_the_paths_of_its_version(
     sent = upstream.requests("ok")
     assert [request.target for request in sent] == [chat_target, models_target]
     assert all(request.headers["api-key"] == KEY and "authorization" not in request.headers for request in sent)
+
+
+@pytest.mark.parametrize("model", [".", ".."])
+async def test_a_name_that_would_be_another_path_of_azure_is_not_asked(
+    provider: Make, upstream: FaultUpstream, model: str
+):
+    azure = provider("azure", base_url=upstream.origin, api_key=KEY, api_version="2024-10-21")
+    with pytest.raises(NotFound, match="no deployment can have the name"):
+        await azure.openai_chat_completion(chat(model=model))
 
 
 @pytest.mark.parametrize("version", [None, "2024-10-21"])

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr
 
 from stack.apis.models import Model
+from stack.errors import NotFound
 from stack.providers.remote.openai_mixin import OpenAIConfig, OpenAIVendor
 from stack.providers.remote.upstream import UpstreamRequest
 from stack.registry.spec import ConfigModel, env
@@ -39,7 +40,9 @@ class Azure(OpenAIVendor):
     def base_url_for(self, model: str) -> str:
         own = (entry.base_url for entry in self.config.models if entry.model == model)
         root = self._root(next(own, self.config.base_url))
-        # The name is the caller's: it must not reach another path.
+        # The name is the caller's: it must not reach another path, as dots would, whichever way they are written.
+        if self.config.api_version and model in (".", ".."):
+            raise NotFound(f"no deployment can have the name `{model}`", param="model", code="model_not_found")
         return f"{root}/deployments/{quote(model, safe='')}" if self.config.api_version else f"{root}/v1"
 
     def url_for(self, base_url: str, path: str) -> str:
