@@ -15,6 +15,7 @@ from stack.routing.shields.texts import Mask, Segment, encoded, masked
 
 Path = tuple[Any, ...]
 
+_UNREAD = {"audio": "speech", "image_url": "an image", "token_ids": "token ids"}
 _MARK = re.compile(r"<[|/]?\w{1,40}\|?>")  # a token that ends a turn, and is no text of it
 _KEEP_ALIVE = b": keep-alive\n\n"
 _RUNNING = frozenset({("delta",), ("message",), ("text",)})  # what goes on from event to event
@@ -134,14 +135,12 @@ def texts_of(value: Any, path: Path = ()) -> Iterator[Text]:
         if key in PLAIN or inner is None or inner == "":
             continue
         at = (*path, _step(key, inner))
-        if isinstance(inner, str):
+        if isinstance(inner, str) and key != "image_url":
             if holds_file(inner):
                 raise unreadable("choices", "an image or a file")
             yield Text(at, path[:1] == ("choices",) and at[2:3] in _RUNNING, value, key, inner)
-        elif key == "audio":
-            raise unreadable("choices", "speech")
-        elif key == "token_ids" and inner:
-            raise unreadable("choices", "token ids")
+        elif key in _UNREAD and inner:
+            raise unreadable("choices", _UNREAD[key])
         elif isinstance(inner, dict | list):
             yield from texts_of(inner, at)
 

@@ -222,7 +222,13 @@ async def test_what_is_no_chunk_does_not_pass(broken):
 
 @pytest.mark.parametrize(
     "said",
-    [{"images": [{"image_url": {"url": "data:image/png;base64,AAAA"}}]}, {"audio": {"data": "AAAA"}}],
+    [
+        {"images": [{"image_url": {"url": "data:image/png;base64,AAAA"}}]},
+        {"images": [{"image_url": {"url": "https://x/y.png"}}]},
+        {"content": [{"type": "image_url", "image_url": "https://x/y.png"}]},
+        {"images": ["data:image/png;base64,AAAA"]},
+        {"audio": {"data": "AAAA"}},
+    ],
 )
 async def test_what_no_shield_reads_does_not_pass(said):
     with pytest.raises(InvalidRequest) as raised:
