@@ -86,6 +86,7 @@ class Postgres:
         self._begin = begin
         self._lock = asyncio.Lock()
         self._pool: asyncpg.Pool | None = None
+        self._failed: Exception | None = None  # what became of the last attempt to reach it
 
     async def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """What `work` returns, given a connection; it is done again if the connection breaks, so it must be repeatable.
@@ -122,10 +123,21 @@ class Postgres:
 
     async def _ready(self) -> asyncpg.Pool:
         if self._pool is None:
+            known = self._failed
             async with self._lock:
+                # Who waited for an attempt that failed does not make another: the last in line would wait for all.
+                if self._pool is None and self._failed is not None and self._failed is not known:
+                    raise self._failed.with_traceback(None)
                 if self._pool is None:
-                    self._pool = await self._connect()
+                    self._pool = await self._first_pool()
         return self._pool
+
+    async def _first_pool(self) -> asyncpg.Pool:
+        try:
+            return await self._connect()
+        except Exception as error:
+            self._failed = error
+            raise
 
     async def _connect(self) -> asyncpg.Pool:
         import asyncpg

@@ -260,6 +260,19 @@ async def test_a_port_that_takes_connections_and_says_nothing_is_a_timeout(make_
             await provider.list_stores()
 
 
+async def test_calls_that_wait_for_one_connection_are_told_of_its_failure_together(make_provider: Any):
+    asked: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: asked.append(writer), HOST, 0)
+    provider = await make_provider(host=HOST, port=silent.sockets[0].getsockname()[1], connect_timeout_s=0.3)
+    before = len(asked)
+    told = await asyncio.gather(*(provider.list_stores() for _ in range(20)), return_exceptions=True)
+    for writer in asked:
+        writer.close()
+    silent.close()
+    assert [type(each) for each in told] == [UpstreamTimeout] * 20
+    assert len(asked) == before + 1
+
+
 async def test_of_several_hosts_the_one_that_answers_is_used(postgres: PostgresServer, make_provider: Any):
     provider = await make_provider(host=f"/nowhere, {postgres.folder}")
     assert await provider.list_stores() == []
