@@ -20,7 +20,7 @@ from stack.apis.vector_store_files import (
 )
 from stack.apis.vector_stores import Page
 from stack.config.vector_stores import IngestionConfig
-from stack.errors import Conflict, InvalidRequest, NotFound
+from stack.errors import Conflict, InvalidRequest, NotFound, ProviderUnavailable
 from stack.services.files import FilesService
 from stack.services.vector_stores.cutting import usual_sizes
 from stack.services.vector_stores.embedding import Embedder
@@ -118,7 +118,10 @@ class StoreFiles:
         return (await self._record(store_id, file_id)).shown()
 
     async def content(self, store_id: str, file_id: str) -> FileContentPage:
-        """The text of a file, chunk by chunk. Raises: NotFound, InvalidRequest while there is none."""
+        """The text of a file, chunk by chunk.
+
+        Raises: NotFound; InvalidRequest while there is none; ProviderUnavailable where chunks of it are gone.
+        """
         file = await self._record(store_id, file_id)
         if file.status != "completed":
             message = f"file `{file.file_id}` is `{file.status}`: its text is there once it is `completed`"
@@ -134,6 +137,14 @@ class StoreFiles:
                         text=chunk.content, chunk_id=chunk.chunk_id, start=place.get("start"), end=place.get("end")
                     )
                 )
+        if len(data) < len(ids):
+            if await self._record(store_id, file_id) != file:  # it changed while it was read
+                return await self.content(store_id, file_id)
+            message = (
+                f"provider `{store.provider_id}` has lost {len(ids) - len(data)} of {len(ids)} chunks of `{file_id}`:"
+                " take the file out of the store and add it again"
+            )
+            raise ProviderUnavailable(message, code="vector_store_unavailable")
         return FileContentPage(data=data)
 
     async def update(self, store_id: str, file_id: str, request: FileUpdateRequest) -> VectorStoreFile:

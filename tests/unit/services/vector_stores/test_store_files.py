@@ -215,3 +215,11 @@ async def test_a_file_that_is_added_again_while_it_is_being_taken_out_stays(open
     await shelf.service._worker.complete(store.id, file_id)
     assert (await shelf.service.files.retrieve(store.id, file_id)).status == "completed"
     assert await shelf.search(store, "cats")
+
+
+async def test_a_text_of_which_the_engine_lost_a_part_is_not_given_for_whole(shelf):
+    store = await shelf.create()
+    file = await shelf.add(store, CATS)
+    await shelf.runtime.vector_io.delete_chunks(store.id, [f"{file.id}-000000"])
+    with pytest.raises(ProviderUnavailable, match=f"lost 1 of {file.chunks_total} chunks"):
+        await shelf.service.files.content(store.id, file.id)
