@@ -12,6 +12,7 @@ from stack.apis.context import EMPTY, request_context
 from stack.apis.inference import ModelAvailability
 from stack.errors import InvalidRequest
 from stack.registry.discovery import find_spec
+from stack.testing.inference import failing
 from stack.testing.inference.checks import examined
 from stack.testing.inference.failing import FAILURES, STREAMED
 from stack.testing.inference.making import played
@@ -146,7 +147,9 @@ async def test_a_stream_that_lies_about_its_end_is_caught(failure: Any):
     assert (await found(f"failures: {failure.name}", lies)).status == "fail"
 
 
-async def test_a_provider_that_ignores_the_deadline_is_caught():
+async def test_a_provider_that_ignores_the_deadline_is_caught(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(failing, "PATIENCE_S", 3.0)
+
     def forget(body: Any) -> Any:
         request_context.set(EMPTY)
         return body
