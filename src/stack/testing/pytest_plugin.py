@@ -2,9 +2,9 @@
 
 In `conftest.py`: `pytest_plugins = ["stack.testing.pytest_plugin"]`. A test, or a fixture that makes its provider or
 client, then asks for `exchanges` first. What providers are told within it comes from
-`recordings/<file of the test>/<name of the test>/` beside that file; a request that is not recorded fails, and so does
-the test that leaves a recording unused. `pytest --record-exchanges` asks the services instead and writes those folders
-anew.
+`recordings/<file of the test>/<class and name of the test>/` beside that file; a request that is not recorded fails,
+and so does the test that leaves a recording unused. `pytest --record-exchanges` asks the services instead and writes
+those folders anew.
 """
 
 from __future__ import annotations
@@ -44,5 +44,6 @@ def exchanges(request: pytest.FixtureRequest) -> Iterator[Player | Recorder]:
 
 
 def _folder(request: pytest.FixtureRequest) -> Path:
-    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    # With its class, since another one may have a test of the same name.
+    name = re.sub(r"[^\w.-]+", "-", request.node.nodeid.partition("::")[2]).strip("-")
     return request.path.parent / "recordings" / request.path.stem / name

@@ -25,6 +25,20 @@ def test_it_answers(exchanges):
 """
 
 
+TWICE = (
+    TEST.replace("def test_it_answers(exchanges):", "def ask(texts):").replace('os.environ["TEXTS"]', "texts")
+    + """
+class TestOne:
+    def test_it_answers(self, exchanges):
+        ask("one")
+
+class TestTwo:
+    def test_it_answers(self, exchanges):
+        ask("two")
+"""
+)
+
+
 @pytest.fixture
 def tests(tmp_path):
     """`tests("one two", *options)`: what pytest says of the package's tests, where it asks for these texts."""
@@ -37,6 +51,13 @@ def tests(tmp_path):
         return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False).stdout
 
     return run
+
+
+def test_tests_of_one_name_in_two_classes_keep_their_own(tests, tmp_path):
+    (tmp_path / "test_it.py").write_text(TWICE)
+    with upstream_thread() as upstream:
+        assert "2 passed" in tests("", "--record-exchanges", base_url=upstream.base_url)
+    assert "2 passed" in tests("")
 
 
 def test_a_test_records_once_and_is_replayed_from_then_on(tests, tmp_path):
