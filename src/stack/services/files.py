@@ -144,13 +144,17 @@ class FilesService:
         direction = "DESC" if descending else "ASC"
         query = f"SELECT {_COLUMNS} FROM files WHERE {' AND '.join(conditions)} ORDER BY id {direction} LIMIT ?"  # noqa: S608  # our own words only
         bound.append(limit + 1)
-        rows = await (await self._database()).read(lambda connection: list(connection.execute(query, tuple(bound))))
-        data = [_file(row) for row in rows[:limit]]
+
+        def read(connection: Connection) -> list[FileObject]:
+            return [_file(row) for row in connection.execute(query, tuple(bound))]
+
+        found = await (await self._database()).read(read)
+        data = found[:limit]
         return FileList(
             data=data,
             first_id=data[0].id if data else None,
             last_id=data[-1].id if data else None,
-            has_more=len(rows) > limit,
+            has_more=len(found) > limit,
         )
 
     async def retrieve(self, file_id: str) -> FileObject:

@@ -205,3 +205,13 @@ async def test_an_upload_that_is_cancelled_at_its_row_leaves_neither_row_nor_byt
     await (await storage.database("files")).write(lambda _: None)  # whatever was to be written is
     assert [file.id for file in (await files.list_files()).data] == [known.file_id]
     assert await store.list_files() == [known]
+
+
+async def test_a_long_list_is_made_beside_the_event_loop(files, storage):
+    known = await upload(files)
+    rows = [(f"file-{number:032x}", known.id) for number in range(5000)]
+    copy = "INSERT INTO files SELECT ?, filename, purpose, bytes, sha256, 0, NULL, 'local' FROM files WHERE id = ?"
+    await (await storage.database("files")).write(lambda connection: connection.executemany(copy, rows).fetchall())
+    loop, all_threads = time.thread_time(), time.process_time()
+    assert len((await files.list_files()).data) == 5001
+    assert time.thread_time() - loop < (time.process_time() - all_threads) / 20
