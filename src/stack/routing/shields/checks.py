@@ -108,9 +108,9 @@ class Checks:
         self._safety = safety
         self._log = log
 
-    async def traits(self) -> list[ShieldTraits]:
-        """What each shield says of itself; of one that cannot, that nothing is known. Raises: ShieldUnavailable."""
-        return [(await self._traits(use)) or ShieldTraits(window_chars=1) for use in self.uses]
+    async def traits(self) -> list[ShieldTraits | Outcome]:
+        """What each shield says of itself; of one that cannot, that nothing is known, or why nothing passes."""
+        return [await self._traits(use) for use in self.uses]
 
     async def run(
         self, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage] = (), *, judging: Judging = "last"
@@ -124,13 +124,17 @@ class Checks:
         """
         return await together([self._ask(use, messages, about, judging) for use in self.uses])
 
-    async def _traits(self, use: Use) -> ShieldTraits | None:
+    async def _traits(self, use: Use) -> ShieldTraits | Outcome:
+        try:
+            return await self._described(use)
+        except StackError as error:
+            return ShieldTraits(window_chars=1) if use.on_error == "allow" else Outcome(use, error=error)
+
+    async def _described(self, use: Use) -> ShieldTraits:
         try:
             return await self._safety.describe_shield(use.shield)
-        except StackError as error:
-            if use.on_error == "allow":
-                return None
-            raise unavailable(use, error) from error
+        except InvalidRequest as error:  # its settings are not the caller's
+            raise ShieldUnavailable(error.message) from error
 
     async def _ask(
         self, use: Use, messages: Sequence[CheckedMessage], about: Sequence[CheckedMessage], judging: Judging
@@ -158,7 +162,7 @@ class Checks:
         shield_id = use.shield.shield_id
         if shield_id in _running.get():
             raise ShieldUnavailable(f"`{shield_id}` asks a model that it guards itself: give it another model")
-        traits = await self._safety.describe_shield(use.shield)
+        traits = await self._described(use)
         if not traits.reads_images:
             if any(message.images for message in messages):
                 said = f"the shield `{shield_id}` of this model reads text alone: send no images"

@@ -25,10 +25,11 @@ from stack.apis.inference import (
     RerankResponse,
 )
 from stack.apis.safety import CheckedMessage
+from stack.apis.shields import ShieldTraits
 from stack.apis.wire import Reply, Stream, WireRequest
 from stack.errors import ContentBlocked, InvalidRequest, ShieldUnavailable, StackError
 from stack.routing.rerank import rerank
-from stack.routing.shields.checks import Checks, Outcome, refusal
+from stack.routing.shields.checks import Checks, Outcome, Use, refusal
 from stack.routing.shields.events import texts_of, without_logprobs
 from stack.routing.shields.requests import Reading, read_request, rewritten
 from stack.routing.shields.texts import Passage, Slot, encoded, masks_of
@@ -162,13 +163,13 @@ class Guarded(Inference):
         return answer
 
     async def _stream(self, answer: Stream[C], checks: Checks, admitted: _Admitted) -> Stream[C]:
-        verdicts = _blank(checks)
-        window = Window(checks, admitted.about, verdicts)
         try:
-            await window.begin()
+            traits = await self._traits(checks)
         except BaseException:
             await answer.aclose()
             raise
+        verdicts = [_blank(use, checks) for use in checks.uses]
+        window = Window(checks, traits, admitted.about, verdicts)
         _tell(answer, [*admitted.verdicts, *verdicts])
         return answer.through(self._passing(answer, window, verdicts))
 
@@ -192,7 +193,7 @@ class Guarded(Inference):
     async def _conversation(self, request: WireRequest) -> Sequence[CheckedMessage]:
         """What was asked, as far as it can be read, for output shields that want to know: nothing of it is checked."""
         output = self._guard.output
-        if output is None or not any(traits.wants_conversation for traits in await output.traits()):
+        if output is None or not any(traits.wants_conversation for traits in await self._traits(output)):
             return []
         try:
             reading = await _aside(len(request.body()), lambda: read_request(request))
@@ -200,8 +201,15 @@ class Guarded(Inference):
             return []
         return [] if reading.independent else [passage.message() for passage in reading.passages]
 
+    async def _traits(self, checks: Checks) -> list[ShieldTraits]:
+        """What shields say of themselves. Raises: ShieldUnavailable, as a verdict of the one that does not."""
+        told = await checks.traits()
+        failed = [each for each in told if isinstance(each, Outcome)]
+        _check(failed, self._note(checks, failed), checks)
+        return [each for each in told if isinstance(each, ShieldTraits)]
+
     def _note(self, checks: Checks, outcomes: Sequence[Outcome]) -> list[Verdict]:
-        verdicts = _blank(checks)
+        verdicts = [_blank(outcome.use, checks) for outcome in outcomes]
         for verdict, outcome in zip(verdicts, outcomes, strict=True):
             verdict.add(outcome)
             self._guard.trail.note(verdict, self._model)
@@ -213,8 +221,8 @@ async def _aside(size: int, work: Callable[[], V]) -> V:
     return await asyncio.to_thread(work) if size > _QUICK_BYTES else work()
 
 
-def _blank(checks: Checks) -> list[Verdict]:
-    return [Verdict(use.shield.shield_id, use.shield.provider_id, checks.stage) for use in checks.uses]
+def _blank(use: Use, checks: Checks) -> Verdict:
+    return Verdict(use.shield.shield_id, use.shield.provider_id, checks.stage)
 
 
 def _check(outcomes: Sequence[Outcome], verdicts: Sequence[Verdict], checks: Checks, param: str | None = None) -> None:

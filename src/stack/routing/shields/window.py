@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stack.apis.safety import CheckedMessage, Finding
+from stack.apis.shields import ShieldTraits
 from stack.apis.wire import split_events
 from stack.routing.shields.checks import Checks, Outcome, refusal, together
 from stack.routing.shields.events import Channel, Event, Path, Piece, Text, read_event
@@ -24,10 +25,17 @@ REMEMBERED = 256  # texts of one stream that are judged only once
 class Window:
     """The events of one stream, from their coming to their leaving.
 
-    about: what was asked, for shields that want to know. verdicts: one per shield, filled as checks are made.
+    traits: of each shield, which tell how far they look. about: what was asked, for shields that want to know.
+    verdicts: one per shield, filled as checks are made.
     """
 
-    def __init__(self, checks: Checks, about: Sequence[CheckedMessage], verdicts: Sequence[Verdict]) -> None:
+    def __init__(
+        self,
+        checks: Checks,
+        traits: Sequence[ShieldTraits],
+        about: Sequence[CheckedMessage],
+        verdicts: Sequence[Verdict],
+    ) -> None:
         self._checks = checks
         self._about = about
         self._verdicts = verdicts
@@ -36,11 +44,6 @@ class Window:
         self._others: dict[tuple[Path, str], Channel] = {}  # often the same in every event
         self._open: dict[int, Channel] = {}  # those that have something to be judged
         self._total = 0
-        self._window = self._stride = 0
-
-    async def begin(self) -> None:
-        """Learn how far shields look. Raises: ShieldUnavailable."""
-        traits = await self._checks.traits()
         self._window = max(each.window_chars for each in traits)
         self._stride = max(each.stride_chars for each in traits)
 

@@ -7,10 +7,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from unit.routing.shields.scripted import Scripted, Words, chat, guarded
+from unit.routing.shields.scripted import DONE, Scripted, Words, chat, guarded
 
 from stack.apis.inference import ChatCompletionRequest, CompletionRequest, EmbeddingsRequest, RerankRequest
-from stack.errors import ContentBlocked, InvalidRequest, ShieldUnavailable
+from stack.errors import ContentBlocked, InvalidRequest, ProviderUnavailable, ShieldUnavailable
 
 MASK = {"action": "mask"}
 ANSWER = {"id": "1", "created": 7, "choices": [{"index": 0, "message": {"role": "assistant", "content": "fine"}}]}
@@ -339,6 +339,21 @@ async def test_the_trail_tells_everything_but_the_text():
         ("0", "input", "mask"),
     ]
     assert "i am" not in repr(trail.latest())
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable("it did not start"), InvalidRequest("`x` is no setting")])
+@pytest.mark.parametrize("stage", ["entering", "leaving"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_shield_that_cannot_tell_of_itself_lets_nothing_pass_and_is_on_the_trail(error, stage, stream):
+    class Silent(Words):
+        async def describe_shield(self, shield):
+            raise error
+
+    made, trail = guarded(Scripted([DONE], ANSWER), **{stage: [Silent("bomb")]})
+    with pytest.raises(ShieldUnavailable, match=error.message) as raised:
+        await made.openai_chat_completion(chat(stream=stream))
+    [verdict] = trail.latest()
+    assert (verdict.action, raised.value.trail[:2]) == ("block", "0;")
 
 
 async def test_a_finding_without_a_place_blocks_where_it_cannot_be_masked():
