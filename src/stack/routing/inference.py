@@ -23,7 +23,7 @@ from stack.apis.inference import (
 from stack.apis.models import ModelType
 from stack.apis.wire import Reply, ReplyMeta, Stream, WireRequest
 from stack.errors import InvalidRequest, NotFound, ProviderBug, StackError, UpstreamError
-from stack.routing.deadlines import deadline_passed, within_deadline
+from stack.routing.deadlines import in_time
 from stack.routing.instance import Instance
 from stack.routing.rerank import rerank
 from stack.routing.routes import Routes
@@ -91,23 +91,23 @@ class InferenceRouter(Inference):
                 code="wrong_model_type",
             )
         instance = target.instance
-        attempts, limit = 0, within_deadline()
+        attempts = 0
         try:
             provider, sent = instance.answer(), request.for_model(target.provider_model_id)
             if self._guards is not None:
                 provider = self._guards.around(provider, request.model, instance.provider_id, target.provider_model_id)
             attempts = 1
-            async with limit:
-                answer = await ask(provider, sent)
+            asked = ask(provider, sent)
+            answer = await (asked if instance.keeps_deadline else in_time(asked, instance.provider_id))
         except StackError as error:
             error.asked(instance.provider_id, target.provider_model_id, attempts)
             if isinstance(error, UpstreamError):
                 instance.failed_to_answer(error)
             raise
         except Exception as error:
-            failed = deadline_passed(instance.provider_id) if limit.expired() else ProviderBug()
-            failed.asked(instance.provider_id, target.provider_model_id, attempts)
-            raise failed from error
+            bug = ProviderBug()
+            bug.asked(instance.provider_id, target.provider_model_id, attempts)
+            raise bug from error
         instance.works()
         answer.meta.provider_id = answer.meta.provider_id or instance.provider_id
         answer.meta.upstream_model = answer.meta.upstream_model or target.provider_model_id

@@ -34,6 +34,11 @@ class Instance(Generic[P]):
     allowed: frozenset[str] | None = None
     listed: dict[str, Model] | None = field(default=None)
 
+    @property
+    def keeps_deadline(self) -> bool:
+        """Whether it ends by itself when the time for a request is over, as our own client of services does."""
+        return self.spec.module.startswith("stack.providers.remote.")
+
     def answer(self) -> P:
         """The provider's object. Raises: ProviderUnavailable."""
         if self.provider is None:
