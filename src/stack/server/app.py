@@ -91,7 +91,8 @@ class App:
             # Each request runs in a context of its own, so there is nothing to reset.
             request_context.set(self._gate.context(headers, rid))
             if not self._readiness.started.is_set() and path not in PUBLIC:
-                await self._readiness.until_started()
+                with _ToldIfStopped(scope):
+                    await self._readiness.until_started()
             if call is None:
                 await self._other(scope, receive, send, rid)
             else:
@@ -115,14 +116,10 @@ class App:
         with_done = not scope["path"].startswith(LLAMA_STACK_PREFIX)
         entered = False
         try:
-            try:
+            with _ToldIfStopped(scope):
                 await self._room.enter()
                 entered = True
                 answer = await self._ask(call, headers, receive, rid)
-            except asyncio.CancelledError:
-                if scope.get(CALLER_LEFT) is False:
-                    raise ShuttingDown("the server stopped before there was an answer") from None
-                raise
             meta = answer.meta
             series = self._meter.answered(call.name, meta, asyncio.get_running_loop().time() - began)
             if isinstance(answer, Reply):
@@ -155,7 +152,8 @@ class App:
             await self._rest(scope, receive, send)
             return
         try:
-            answer = await answering
+            with _ToldIfStopped(scope):
+                answer = await answering
         except (StackError, ClientGone):
             raise
         except Exception as error:
@@ -225,6 +223,22 @@ class App:
         except Exception as error:
             log.exception("internal error", call=call.name, request_id=rid)
             raise internal_error() from error
+
+
+class _ToldIfStopped:
+    """Around what comes before an answer: whom the stopping server cancels hears why. Raises: ShuttingDown."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is asyncio.CancelledError and self._scope.get(CALLER_LEFT) is False:
+            raise ShuttingDown("the server stopped before there was an answer") from None
 
 
 def _with_request_id(send: Send, rid: str) -> Send:

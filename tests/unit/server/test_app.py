@@ -27,6 +27,7 @@ from stack.registry.spec import ProviderSpec
 from stack.routing.instance import Instance
 from stack.runtime import Runtime
 from stack.server.app import create_app
+from stack.server.requests import CALLER_LEFT
 from stack.testing.upstream import FaultUpstream
 
 KEY = "sk-a-key-of-this-server"
@@ -334,6 +335,30 @@ class Broken(Runtime):
 async def test_a_start_that_breaks_ends_the_server_instead_of_waiting_for_ever(upstream: FaultUpstream):
     stack = Stack(upstream.base_url, "{}", Broken)
     assert await lifespan(stack, strict=True) == ["lifespan.startup.failed"]
+
+
+@pytest.mark.parametrize("has_started", [True, False])
+async def test_whom_a_stopping_server_cancels_is_told_so(starting: Stack, has_started: bool):
+    assert isinstance(starting.runtime, Reluctant)
+    if has_started:
+        starting.runtime.may_start.set()
+        assert (await ready(starting)).status_code in (200, 503)
+    entered, sent = asyncio.Event(), []
+
+    async def receive() -> Any:
+        entered.set()
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/shields", "query_string": b"", "headers": []}
+    answering = asyncio.create_task(starting.app({**scope, CALLER_LEFT: False}, receive, send))
+    await (entered.wait() if has_started else asyncio.sleep(0))
+    answering.cancel()
+    await answering
+    assert sent[0]["status"] == 503
+    assert b'"server_shutting_down"' in sent[1]["body"]
 
 
 async def lifespan(stack: Stack, strict: bool) -> list[str]:
