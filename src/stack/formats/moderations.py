@@ -47,15 +47,16 @@ def findings(
 ) -> tuple[Finding, ...]:
     """What a result objects to: the categories that it says apply, or those of at least a score.
 
-    only: the categories that count; none: all. A result that is flagged for no category is one objection all the same.
+    only: the categories that count; none: all. A result that is flagged for no category is one objection all the same,
+    and a category without a score applies where the result says so.
     """
-    scores = {name: _clamped(score) for name, score in judgement.category_scores.items()}
-    if threshold is None:
-        applying = [name for name, applies in judgement.categories.items() if applies]
-        if judgement.flagged and not applying:
-            return (Finding("moderation/flagged", 1.0, message),)
-    else:
-        applying = [name for name, score in scores.items() if score >= threshold]
+    scores = {name: _clamped(score) for name, score in judgement.category_scores.items() if score is not None}
+    applying = [name for name, applies in judgement.categories.items() if applies]
+    if judgement.flagged and not applying and (threshold is None or not scores):
+        return (Finding("moderation/flagged", 1.0, message),)
+    if threshold is not None:
+        above = [name for name, score in scores.items() if score >= threshold]
+        applying = [*above, *(name for name in applying if name not in scores)]
     return tuple(
         Finding(name, scores.get(name) or 1.0, message, provider_code=code)
         for name in applying

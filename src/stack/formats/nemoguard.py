@@ -112,9 +112,8 @@ def blocking_rails(document: Mapping[str, Any]) -> tuple[str, ...] | None:
     status, rails = document.get("status"), document.get("rails_status") or {}
     if status not in (*_PASSED, "blocked", "modified") or not isinstance(rails, dict):
         return None
-    stopped = tuple(
-        str(name) for name, each in rails.items() if isinstance(each, dict) and each.get("status") not in _PASSED
-    )
+    told = {str(name): each.get("status") if isinstance(each, dict) else each for name, each in rails.items()}
+    stopped = tuple(name for name, each in told.items() if each not in _PASSED)
     return stopped if stopped or status in _PASSED else ("guardrails",)
 
 

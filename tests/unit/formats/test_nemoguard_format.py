@@ -79,6 +79,7 @@ def test_codes_and_new_names_are_kept():
         ({"status": "blocked", "rails_status": {"a": {"status": "blocked"}, "b": {"status": "success"}}}, ("a",)),
         ({"status": "modified", "rails_status": {"mask": {"status": "modified"}}}, ("mask",)),
         ({"status": "success", "rails_status": {"a": {"status": "blocked"}}}, ("a",)),
+        ({"status": "success", "rails_status": {"a": "blocked", "b": "success", "c": None}}, ("a", "c")),
         ({"status": "blocked"}, ("guardrails",)),
         ({"status": "blocked", "rails_status": []}, ("guardrails",)),
         ({"status": "blocked", "rails_status": "x"}, None),
