@@ -7,39 +7,16 @@ import json
 import signal
 import socket
 from array import array
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from vector_calls import CALLS, STORE, chunk, with_a_chunk
 
 from stack.apis.filters import ComparisonFilter
-from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, VectorQuery, VectorStoreSpec
+from stack.apis.vector_io import VectorQuery, VectorStoreSpec
 from stack.errors import InvalidRequest, Unreachable, UpstreamRejected, UpstreamTimeout
 from stack.testing.engines import EngineServer
 from stack.testing.http import HOST
-
-STORE = "vs_0"
-CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
-    "create": lambda provider: provider.create_store(VectorStoreSpec(STORE, 3)),
-    "insert": lambda provider: provider.insert_chunks(STORE, [chunk("b")]),
-    "query": lambda provider: provider.query_chunks(STORE, VectorQuery(array("f", [1, 0, 0]))),
-    "keyword": lambda provider: provider.query_chunks(STORE, KeywordQuery("text")),
-    "get": lambda provider: provider.get_chunks(STORE, ["a"]),
-    "count": lambda provider: provider.count_chunks(STORE),
-    "delete": lambda provider: provider.delete_chunks(STORE, ["b"]),
-    "list": lambda provider: provider.list_stores(),
-    "drop": lambda provider: provider.delete_store("vs_other"),
-}
-
-
-def chunk(chunk_id: str, **metadata: Any) -> EmbeddedChunk:
-    return EmbeddedChunk(chunk_id, "text", array("f", [1, 0, 0]), metadata)
-
-
-async def with_a_chunk(provider: Any) -> Any:
-    await provider.create_store(VectorStoreSpec(STORE, 3))
-    await provider.insert_chunks(STORE, [chunk("a")])
-    return provider
 
 
 async def test_a_server_that_crashes_is_missed_and_has_lost_nothing(own_chroma: EngineServer, make_provider: Any):

@@ -11,15 +11,16 @@ import sys
 import time
 import uuid
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from vector_calls import CALLS, STORE, chunk, with_a_chunk
 
 from stack.apis.context import RequestContext, request_context
-from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, VectorQuery, VectorStoreSpec
+from stack.apis.vector_io import EmbeddedChunk, VectorQuery, VectorStoreSpec
 from stack.errors import (
     InvalidRequest,
     Overloaded,
@@ -35,29 +36,7 @@ from stack.testing.postgres import DATABASE, PASSWORD, USER, PostgresServer
 from stack.testing.server_process import free_port
 from stack.testing.tls import LOCALHOST, server_context
 
-STORE = "vs_0"
 INSERTING = Path(__file__).with_name("inserting.py")
-CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
-    "create": lambda provider: provider.create_store(VectorStoreSpec(STORE, 3)),
-    "insert": lambda provider: provider.insert_chunks(STORE, [chunk("b")]),
-    "query": lambda provider: provider.query_chunks(STORE, VectorQuery(array("f", [1, 0, 0]))),
-    "keyword": lambda provider: provider.query_chunks(STORE, KeywordQuery("text")),
-    "get": lambda provider: provider.get_chunks(STORE, ["a"]),
-    "count": lambda provider: provider.count_chunks(STORE),
-    "delete": lambda provider: provider.delete_chunks(STORE, ["b"]),
-    "list": lambda provider: provider.list_stores(),
-    "drop": lambda provider: provider.delete_store("vs_other"),
-}
-
-
-def chunk(chunk_id: str) -> EmbeddedChunk:
-    return EmbeddedChunk(chunk_id, "text", array("f", [1, 0, 0]))
-
-
-async def with_a_chunk(provider: Any) -> Any:
-    await provider.create_store(VectorStoreSpec(STORE, 3))
-    await provider.insert_chunks(STORE, [chunk("a")])
-    return provider
 
 
 async def test_a_server_that_goes_and_comes_back_is_missed_only_in_between(make_provider: Any):

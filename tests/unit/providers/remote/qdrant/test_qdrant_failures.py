@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vector_calls import CALLS, STORE
 
 from stack.apis.context import RequestContext, request_context
 from stack.apis.filters import ComparisonFilter
-from stack.apis.vector_io import EmbeddedChunk, KeywordQuery, VectorQuery, VectorStoreSpec
+from stack.apis.vector_io import EmbeddedChunk, VectorQuery, VectorStoreSpec
 from stack.errors import (
     InvalidRequest,
     ProviderUnavailable,
@@ -30,18 +31,6 @@ from stack.testing.tls import server_context
 
 pytest.importorskip("qdrant_client", reason="needs `pip install 'qdrant-client>=1.16'`")
 
-STORE = "vs_0"
-CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
-    "create": lambda provider: provider.create_store(VectorStoreSpec(STORE, 3)),
-    "insert": lambda provider: provider.insert_chunks(STORE, [EmbeddedChunk("a", "text", array("f", [1, 0, 0]))]),
-    "query": lambda provider: provider.query_chunks(STORE, VectorQuery(array("f", [1, 0, 0]))),
-    "keyword": lambda provider: provider.query_chunks(STORE, KeywordQuery("text")),
-    "get": lambda provider: provider.get_chunks(STORE, ["a"]),
-    "count": lambda provider: provider.count_chunks(STORE),
-    "delete": lambda provider: provider.delete_chunks(STORE, ["b"]),
-    "list": lambda provider: provider.list_stores(),
-    "drop": lambda provider: provider.delete_store("vs_other"),
-}
 TOLD = json.dumps([STORE, 3, "cosine", "", {}])
 COLLECTION = {
     "status": "green",
@@ -214,7 +203,7 @@ async def test_a_folder_keeps_stores(tmp_path: Path, make_provider: Any):
     await provider.shutdown()
     again = await make_provider(path=str(tmp_path / "qdrant"))
     assert [each.vector_store_id for each in await again.list_stores()] == [STORE]
-    assert [one.chunk.chunk_id for one in await CALLS["keyword"](again)] == ["a"]
+    assert [one.chunk.chunk_id for one in await CALLS["keyword"](again)] == ["b"]
 
 
 async def test_deployments_with_prefixes_of_their_own_do_not_meet(tmp_path: Path, make_provider: Any):

@@ -54,6 +54,13 @@ async def test_findings_of_another_stack_keep_their_places(service, provider):
     assert report == ShieldReport((found,), user_message="No.")
 
 
+async def test_a_place_in_an_earlier_message_is_none_in_the_last(service, provider):
+    found = Finding("pii/email", 0.9, 0, 4, 9, "[mail]", "EMAIL")
+    service.script = [RunShieldResponse.of(ShieldReport((found,))).model_dump()]
+    report = await provider.run_shield(TestConversation.shield, user("say a@b.c", "what was it?"))
+    assert [(each.message, each.start, each.end) for each in report.findings] == [(1, None, None)]
+
+
 @pytest.mark.parametrize(("start", "end"), [(4, 99), (-1, 3), (5, 5), (None, 3)])
 async def test_a_place_that_is_none_of_the_text_means_all_of_it(service, provider, start, end):
     answer = RunShieldResponse.of(ShieldReport((Finding("x", 0.9, 0, 1, 2),))).model_dump()
