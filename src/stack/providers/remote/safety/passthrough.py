@@ -131,7 +131,7 @@ class Passthrough(Provider, Safety):
         document = await self._post("/safety/run-shield", body)
         try:
             if "violation" in document:  # without one, nobody can tell what was meant
-                return RunShieldResponse.model_validate(document).violation
+                return _about_last(RunShieldResponse.model_validate(document).violation, len(messages) - 1)
         except ValidationError as error:
             raise self._service.upstream.bad("sent an answer that is no report of a shield") from error
         raise self._service.upstream.bad("sent an answer that does not tell of a `violation`")
@@ -172,6 +172,14 @@ def _as_chat(message: CheckedMessage) -> dict[str, Any]:
     told: dict[str, Any] = {"role": _ROLES.get(message.role, "user")}
     told["content"] = [{"type": "text", "text": text}, *shown] if shown else text
     return told | ({"stop_reason": "end_of_turn"} if message.role == "assistant" else {})
+
+
+def _about_last(violation: SafetyViolation | None, last: int) -> SafetyViolation | None:
+    """A violation in which what was found in another message than the last has no place."""
+    for each in violation.findings if violation else ():
+        if each.message != last:
+            each.start = each.end = None
+    return violation
 
 
 def _findings(violation: SafetyViolation, index: int, messages: Sequence[CheckedMessage]) -> list[Finding]:
