@@ -91,14 +91,15 @@ async def test_closing_ends_what_is_worked_on_and_waits_for_it():
 
 
 async def test_closing_ends_those_in_line_who_wait_for_pieces():
-    worker, begun = Worker("test", max_waiting=1), threading.Event()
+    worker, begun, next_ended = Worker("test", max_waiting=1), threading.Event(), threading.Event()
 
-    def work(stopped: Stopped) -> Iterator[int]:
+    def work(_: Stopped) -> Iterator[int]:
         begun.set()
-        stopped.wait()
+        next_ended.wait(60)
         yield 1
 
     streams = [asyncio.ensure_future(anext(worker.pieces(work))) for _ in range(2)]
+    streams[1].add_done_callback(lambda _: next_ended.set())
     await asyncio.to_thread(begun.wait)
     await worker.close()
     assert await streams[0] == 1
