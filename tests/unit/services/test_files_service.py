@@ -196,7 +196,7 @@ async def test_an_upload_that_is_cancelled_at_its_row_leaves_neither_row_nor_byt
     uploading = asyncio.create_task(upload(files))
     while len(await store.list_files()) < 2 and not uploading.done():
         await asyncio.sleep(0)
-    await asyncio.to_thread(time.sleep, 0.1)
+    await asyncio.wait([uploading], timeout=0.1)  # its row waits for the lock
     uploading.cancel()
     await asyncio.wait([uploading], timeout=0.2)
     other.execute("ROLLBACK")
