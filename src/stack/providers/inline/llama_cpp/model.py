@@ -14,6 +14,7 @@ from stack.errors import ConfigError, InvalidRequest
 from stack.providers.inline.local_model.answers import Piece, Usage
 from stack.providers.inline.local_model.worker import Stopped
 
+TEXTS_AT_ONCE = 32  # that are embedded before it is looked whether anybody waits
 POOLING_MEAN = 1  # of embeddings, for models whose file names none
 
 
@@ -86,13 +87,21 @@ class GGUF:
                 yield Piece(echo + choice["text"], choice["finish_reason"])
                 echo = ""
 
-    def embed(self, texts: list[str], _stopped: Stopped) -> tuple[list[list[float]], int]:
-        """Vectors of length 1, and how many tokens were read. Raises: InvalidRequest."""
+    def embed(self, texts: list[str], stopped: Stopped) -> tuple[list[list[float]], int]:
+        """Vectors of length 1, and how many tokens were read; no more once nobody waits. Raises: InvalidRequest."""
         limit = self._llama.n_batch
         for index, text in enumerate(texts):
             if len(self._llama.tokenize(text.encode())) > limit:
                 raise _too_long(f"`input[{index}]`", limit)
-        vectors, tokens = self._llama.embed(texts, normalize=True, truncate=False, return_count=True)
+        vectors: list[list[float]] = []
+        tokens = 0
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            if stopped.is_set():
+                break
+            part = texts[start : start + TEXTS_AT_ONCE]
+            found, count = self._llama.embed(part, normalize=True, truncate=False, return_count=True)
+            vectors += found
+            tokens += count
         return vectors, tokens
 
     @contextmanager

@@ -104,6 +104,7 @@ class Generator:
                     yield Piece(piece)
                 shown = text
                 if until.found:
+                    done.set()  # before the loop is left, which waits for the thread that generates
                     break
         finally:
             done.set()

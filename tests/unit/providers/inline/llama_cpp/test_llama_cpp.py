@@ -9,6 +9,7 @@ import pytest
 from alphabet_models import chat, completion, new_model
 
 from stack.errors import ConfigError, InvalidRequest
+from stack.providers.inline.local_model.worker import Stopped
 
 pytestmark = pytest.mark.natives
 
@@ -94,3 +95,10 @@ async def test_a_file_that_is_no_model_is_told(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"m\.gguf"):
         await new_model("llama-cpp", path).initialize()
+
+
+async def test_texts_of_those_who_left_are_not_embedded(local_model):
+    embedder, left = await local_model("llama-cpp", task="embed"), Stopped()
+    left.set()
+    assert embedder._loaded.embed(["a"] * 100, left) == ([], 0)
+    assert len(embedder._loaded.embed(["a"] * 100, Stopped())[0]) == 100

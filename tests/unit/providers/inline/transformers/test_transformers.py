@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import pytest
 from alphabet_folder import write_folder
 from alphabet_models import chat, completion, new_model, texts
@@ -20,6 +22,17 @@ async def test_the_tokens_of_a_conversation_are_those_of_its_template(local_mode
     alphabet = await local_model("transformers")
     answer = (await alphabet.openai_chat_completion(chat())).value
     assert answer.usage.prompt_tokens == len("hi :")
+
+
+async def test_nothing_is_generated_behind_the_text_that_ends_an_answer(local_model):
+    alphabet, steps = await local_model("transformers"), []
+
+    def slow_step(*_: object) -> None:
+        steps.append(Event().wait(0.02))
+
+    alphabet._generator._loaded.model.register_forward_hook(slow_step)
+    assert (await alphabet.openai_chat_completion(chat(stop="c"))).value.choices[0].message.content == "ab"
+    assert len(steps) < 26
 
 
 async def test_nothing_but_the_tokens_of_a_text_is_in_its_vector(local_model):
