@@ -151,6 +151,8 @@ class Checks:
             if error.code == UNREADABLE:
                 raise
             reason = error
+            if self.stage == "input" and _is_callers_fault(error):
+                use = replace(use, on_error="block")  # nobody gets past a shield by what it cannot judge
         except Exception as error:  # a shield's own bug: nothing passes for it
             self._log.exception("shield failed", shield=use.shield.shield_id)
             reason = ShieldUnavailable(f"it failed with {type(error).__name__}")

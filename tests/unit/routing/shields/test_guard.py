@@ -216,6 +216,18 @@ async def test_a_shield_may_be_allowed_to_fail(fault):
     assert (len(inner.asked), trail.latest()[0].action) == (1, "error")
 
 
+async def test_what_a_shield_cannot_judge_does_not_pass_it_even_where_it_may_fail():
+    class Short(Words):
+        async def run_shield(self, shield, messages):
+            raise InvalidRequest("the message is too long for this shield")
+
+    inner = Scripted(document=ANSWER)
+    made, trail = guarded(inner, entering=[(Short("bomb"), {"on_error": "allow"})])
+    with pytest.raises(InvalidRequest, match="too long"):
+        await made.openai_chat_completion(chat())
+    assert (inner.asked, trail.latest()[0].action) == ([], "block")
+
+
 async def test_a_finding_comes_before_a_failure():
     failing, finding = Words("x"), Words("bomb")
     failing.down = True
