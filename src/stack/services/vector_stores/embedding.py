@@ -103,7 +103,8 @@ class Embedder:
         if dimension is not None:
             request.dimensions = dimension
         reply = await self._inference.openai_embeddings(request)
-        vectors = [array("f", each.embedding) for each in reply.value.data if isinstance(each.embedding, list)]
+        data = sorted(reply.value.data, key=lambda each: each.index)
+        vectors = [array("f", each.embedding) for each in data if isinstance(each.embedding, list)]
         lengths = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or len(lengths) != 1 or 0 in lengths:
             message = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -277,3 +278,21 @@ async def test_a_wait_ends_at_its_time_and_not_at_that_of_the_one_before(pair: t
         with pytest.raises(TimeoutError):
             await connection.wait(until)
         assert now() >= until - 0.01
+
+
+async def test_an_answer_is_not_late_because_this_process_was_held_up(pair: tuple[Connection, socket.socket]):
+    connection, peer = pair
+    loop = asyncio.get_running_loop()
+    bell, ear = socket.socketpair()
+    connection.send(b"GET / HTTP/1.1\r\n\r\n", b"")
+
+    def hold_up() -> None:
+        loop.remove_reader(ear)
+        peer.sendall(OK)
+        time.sleep(0.1)  # longer than the upstream may take, which has answered
+
+    with bell, ear:
+        loop.add_reader(ear, hold_up)
+        bell.send(b"!")
+        await connection.wait(loop.time() + 0.05)
+    assert connection.has_head
