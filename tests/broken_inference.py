@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -95,3 +96,10 @@ class Deaf(Broken):
     async def _passed(self) -> AsyncIterator[bytes]:
         yield await anext(self.kept)
         yield await anext(self.kept)
+
+
+class Endless(Broken):
+    """Waits for what never comes."""
+
+    async def _call(self, call: Any, request: Any) -> Any:
+        await asyncio.Event().wait()

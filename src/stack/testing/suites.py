@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from stack.errors import ConfigError, quoted
 from stack.registry.discovery import find_spec
+from stack.testing.inference.checks import LIMIT_S
 from stack.testing.inference.making import configured, provider_of, sample
 from stack.testing.outcomes import ENDED, FILE_VARIABLE, Outcome
 from stack.testing.target import Target
@@ -92,7 +93,9 @@ def outcomes_of(
         checks = [each for each in outcomes if each.title != ENDED]
         if not checks:
             raise ConfigError(f"the suite did not run; it needs pytest, pytest-asyncio and hypothesis:\n{done}")
-        early = Outcome(ENDED, "fail", "its interpreter ended in the middle of a check", done)
+        early = Outcome(
+            ENDED, "fail", f"its interpreter ended in the middle of a check, or for one of {LIMIT_S:g} seconds", done
+        )
         return [*merged(checks), *([] if len(checks) < len(outcomes) else [early])]
 
 
@@ -131,6 +134,7 @@ def _merged(title: str, cases: list[Outcome]) -> Outcome:
 def _pytest(folder: Path, test: Path, env: Mapping[str, str]) -> str:
     options = ["-q", "-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
     options += ["-o", "asyncio_default_fixture_loop_scope=function", "--import-mode=importlib"]
+    options += ["-o", f"faulthandler_timeout={LIMIT_S}", "-o", "faulthandler_exit_on_timeout=true"]
     # The caller's folder may hold the module that is examined.
     path = os.pathsep.join(filter(None, (os.getcwd(), env.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "pytest", *options, "-p", "stack.testing.outcomes", str(test)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from stack.testing.inference.subject import Asked, NotSupported, NotTried, Subje
 
 Status = Literal["pass", "fail", "not supported", "not tried"]
 Run = Callable[[Subject], Awaitable[None]]
+LIMIT_S = 300.0  # for one check, which asks a service a few times at most
 # What services answer to an option, a route or a kind of input that they do not have.
 _LACKING = frozenset((400, 404, 405, 415, 422, 501))
 
@@ -62,19 +64,22 @@ class Group:
 
 
 async def examined(check: Check, subject: Subject) -> Finding:
-    """Run one check; whatever it raises is a finding."""
+    """Run one check; whatever it raises is a finding, and so is that it does not end."""
     subject.asked.clear()
+    limit = asyncio.timeout(LIMIT_S)
     try:
         if check.needs_fake and subject.service is None:
             raise NotSupported("it calls no service that could be played")
-        await check.run(subject)
+        async with limit:
+            await check.run(subject)
         return Finding(check, "pass")
     except NotSupported as reason:
         return Finding(check, "not supported", str(reason))
     except NotTried as reason:
         return Finding(check, "not tried", str(reason))
     except Exception as error:
-        return _failed(check, subject, error)
+        endless = AssertionError(f"it had not ended after {LIMIT_S:g} seconds")
+        return _failed(check, subject, endless if limit.expired() else error)
 
 
 def _failed(check: Check, subject: Subject, error: Exception) -> Finding:

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from broken_inference import Breakage, Broken, Deaf
+from broken_inference import Breakage, Broken, Deaf, Endless
 
 from stack.apis.context import EMPTY, request_context
 from stack.apis.inference import ModelAvailability
@@ -178,6 +178,12 @@ async def test_a_provider_that_mixes_up_answers_is_caught():
 async def test_a_provider_that_goes_on_reading_for_nobody_is_caught():
     caught = await found("relay: caller who leaves", Breakage(), Deaf)
     assert caught.note == "the caller left, and the service goes on answering"
+
+
+async def test_a_provider_that_never_answers_is_caught(monkeypatch):
+    monkeypatch.setattr("stack.testing.inference.checks.LIMIT_S", 0.1)
+    caught = await found("chat: usage", Breakage(), Endless)
+    assert caught.note == "it had not ended after 0.1 seconds"
 
 
 def test_every_check_has_a_provider_that_it_catches():
