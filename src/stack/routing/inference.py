@@ -22,11 +22,11 @@ from stack.apis.inference import (
 )
 from stack.apis.models import ModelType
 from stack.apis.wire import Reply, ReplyMeta, Stream, WireRequest
-from stack.errors import InvalidRequest, NotFound, ProviderBug, StackError, UpstreamError
+from stack.errors import InvalidRequest, NotFound, ProviderBug, StackError, UpstreamError, shortened
 from stack.routing.deadlines import in_time
 from stack.routing.instance import Instance
 from stack.routing.rerank import rerank
-from stack.routing.routes import Routes
+from stack.routing.routes import Routes, Target
 from stack.routing.shields.guard import Guards
 from stack.routing.text_limits import text_limit
 
@@ -82,6 +82,23 @@ class InferenceRouter(Inference):
     async def text_limit(self, model: str) -> TextLimit | None:
         return await text_limit(self.routes, model)
 
+    def _check_others(self, request: WireRequest, target: Target[Inference]) -> None:
+        """Some upstreams take the models of a list `models` in place of one that fails: none that the caller could not
+        ask by that provider, and none with shields of its own. Raises: InvalidRequest.
+        """
+        others, instance = (request.model_extra or {}).get("models"), target.instance
+        for name in others if isinstance(others, list) else ():
+            if not isinstance(name, str) or name == target.provider_model_id:
+                continue
+            said = f"{instance.provider_id}/{name}"
+            if instance.allowed is not None and name not in instance.allowed:
+                what = "is none of its provider's `allowed_models`"
+            elif self._guards is not None and self._guards.of(said, instance.provider_id, name) is not None:
+                what = "has shields of its own: ask for it by `model`"
+            else:
+                continue
+            raise InvalidRequest(f"`models` names `{shortened(name)}`, which {what}", param="models")
+
     async def _ask(self, request: R, wanted: ModelType, ask: Callable[[Inference, R], Awaitable[A]]) -> A:
         target = await self.routes.resolve(request.model)
         if target.model_type is not None and target.model_type != wanted:
@@ -91,6 +108,8 @@ class InferenceRouter(Inference):
                 code="wrong_model_type",
             )
         instance = target.instance
+        if request.model_extra:
+            self._check_others(request, target)
         attempts = 0
         try:
             provider, sent = instance.answer(), request.for_model(target.provider_model_id)

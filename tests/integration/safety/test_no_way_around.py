@@ -54,6 +54,13 @@ def test_a_model_that_was_registered_without_shields_is_open(stack):
     assert "x-stack-shields" not in response.headers
 
 
+def test_a_guarded_model_does_not_step_in_for_an_open_one(stack):
+    asked = {**CHAT, "model": "open", "models": ["not-an-llm", "Lexical-Embedding"]}
+    error = stack.wire.post("/v1/chat/completions", json=asked).json()["error"]
+    assert (error["code"], error["param"]) == ("invalid_request", "models")
+    assert error["message"].startswith("`models` names `Lexical-Embedding`, which has shields of its own")
+
+
 def test_vector_stores_embed_through_the_shields(stack):
     store = stack.client.vector_stores.create(name="birds")
     chunk = {"content": "a falcon", "metadata": {"document_id": "d"}}

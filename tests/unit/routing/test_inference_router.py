@@ -123,3 +123,12 @@ async def test_availability_is_told_for_the_id_that_callers_use(stack: Stack, sa
 async def test_models_are_listed_under_the_ids_that_callers_use(stack: Stack):
     listed = [each.model_id for each in await stack.router.list_models()]
     assert listed == ["talk", "embed", "rank", "gone-model", "up/m", "up/text-embed"]
+
+
+async def test_no_model_steps_in_that_the_provider_is_not_allowed():
+    up = Listing("m", "cheap", "dear")
+    router = InferenceRouter([instance("up", up, {"m", "cheap"})], [], LOG)
+    await router.openai_chat_completion(chat(model="up/m", models=["m", "cheap"]))
+    with pytest.raises(InvalidRequest, match="`models` names `dear`, which is none of its provider's"):
+        await router.openai_chat_completion(chat(model="up/m", models=["cheap", "dear"]))
+    await router.routes.stop()

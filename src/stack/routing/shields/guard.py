@@ -69,11 +69,14 @@ class Guards:
 
         model_id: what the caller said.
         """
-        if model_id in self._named:
-            guard = self._named[model_id]
-        else:
-            guard = self._targets.get(folded(provider_id, provider_model_id))
+        guard = self.of(model_id, provider_id, provider_model_id)
         return inner if guard is None else Guarded(inner, guard, model_id)
+
+    def of(self, model_id: str, provider_id: str, provider_model_id: str) -> Guard | None:
+        """The guard of a model, as `around` takes it."""
+        if model_id in self._named:
+            return self._named[model_id]
+        return self._targets.get(folded(provider_id, provider_model_id))
 
 
 def folded(provider_id: str, name: str) -> tuple[str, str]:
