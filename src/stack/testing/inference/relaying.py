@@ -9,7 +9,6 @@ from typing import Any
 
 from stack.apis.context import RequestContext, request_context
 from stack.errors import RequestError
-from stack.testing.counts import Counts
 from stack.testing.http import Request
 from stack.testing.inference.chatting import text_of
 from stack.testing.inference.checks import Group, equal, require
@@ -122,14 +121,10 @@ async def caller_leaves(subject: Subject) -> None:
         before = service.counts
         await _leave(subject)
         try:
-            ended = await asyncio.to_thread(service.wait_until, lambda counts: _ended(counts) > _ended(before))
+            ended = await asyncio.to_thread(service.wait_until, lambda counts: counts.active == 0)
         except TimeoutError:
             ended = before
         require(ended.aborted.total() > before.aborted.total(), "the caller left, and the service goes on answering")
-
-
-def _ended(counts: Counts) -> int:
-    return counts.aborted.total() + counts.completed.total()
 
 
 async def _leave(subject: Subject) -> None:
