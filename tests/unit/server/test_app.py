@@ -88,10 +88,10 @@ async def test_only_health_and_version_answer_without_a_key(stack: Stack, method
 
 
 async def test_the_callers_request_id_is_used_everywhere(stack: Stack, upstream: FaultUpstream):
-    for model in ("up/ok", "up/fault-503", "unknown"):
+    for model in ("up/ok@traced", "up/fault-503", "unknown"):
         answer = await stack.chat(model, {"x-request-id": "mine-1"})
         assert answer.headers.get_list("x-request-id") == ["mine-1"]
-    assert upstream.requests("ok")[-1].headers["x-request-id"] == "mine-1"
+    assert upstream.requests("ok@traced")[-1].headers["x-request-id"] == "mine-1"
     assert (await stack.client.get("/v1/nothing", headers={"x-request-id": "mine-2"})).json()["error"][
         "request_id"
     ] == "mine-2"
