@@ -105,10 +105,11 @@ async def test_what_cannot_be_done_is_refused(shelf, store, request_, error, cod
 
 
 async def test_a_model_rewrites_the_query(open_shelf, upstream):
-    shelf = await open_shelf("vector_stores: {rewrite_query_params: {model: {provider_id: up, model_id: ok}}}")
+    model = "{provider_id: up, model_id: 'ok@rewrites'}"
+    shelf = await open_shelf(f"vector_stores: {{rewrite_query_params: {{model: {model}}}}}")
     store = await shelf.create()
     page = await shelf.service.search.search(store.id, SearchRequest(query="what about cats?", rewrite_query=True))
-    asked = upstream.requests("ok")[-1].json["messages"]
+    asked = upstream.requests("ok@rewrites")[-1].json["messages"]
     assert asked[-1] == {"role": "user", "content": "what about cats?"}
     assert page.search_query != ["what about cats?"]
 
